@@ -2,7 +2,7 @@
 //! neurons can too, if the same weights are scaled up (the exercises).
 
 use super::Experiment;
-use crate::jobs::{Context, ExperimentError, Tolerance};
+use crate::jobs::{ExperimentError, JobContext, Tolerance};
 use crate::nn::perceptron::{Circuit, Perceptron, combinations};
 use crate::protocol::{Cell, Curve, FigureBody, Neuron, Scale, Wire};
 
@@ -65,7 +65,7 @@ impl Adder {
     }
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let nand = Perceptron::nand();
     let adders = Adder::all();
     context.figure(

@@ -3,7 +3,7 @@
 
 use super::Experiment;
 use super::recipes::images;
-use crate::jobs::{Context, ExperimentError, Run, Tolerance};
+use crate::jobs::{ExperimentError, JobContext, PlannedRun, Tolerance};
 use crate::model::Model;
 use crate::nn::layer::Dense;
 use crate::nn::{Activation, Layer, Real};
@@ -118,7 +118,7 @@ fn table() -> FigureBody {
     }
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let layer = layer();
     context.figure(
         "weights",
@@ -136,7 +136,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     // A trained network, and the same network followed by the layer.
     let data = images(context);
     let spec = Spec { epochs: context.budget(10, 10), seed: context.seed(), ..Spec::default() };
-    let run = Run::new("ten outputs", spec).with_data(data.clone());
+    let run = PlannedRun::new("ten outputs", spec).with_data(data.clone());
     let mut trained = context.train_all(vec![run], |_| None)?;
     let trained = trained.pop().ok_or_else(|| ExperimentError::Other("no network".into()))?;
     let ten = Model::of(trained.record.spec, trained.network, &data, 0);

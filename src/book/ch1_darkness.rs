@@ -2,7 +2,7 @@
 
 use super::Experiment;
 use crate::data::Images;
-use crate::jobs::{Context, ExperimentError, Tolerance};
+use crate::jobs::{ExperimentError, JobContext, Tolerance};
 use crate::protocol::{Bar, FigureBody};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
@@ -14,7 +14,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let data = context.data();
 
     // A 2 is darker than a 1: compute the average amount of ink of each digit in the training

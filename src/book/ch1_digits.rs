@@ -6,7 +6,9 @@
 
 use super::Experiment;
 use super::recipes::{best, images};
-use crate::jobs::{Context, ExperimentError, Record, Run, Tolerance, accuracy_chart};
+use crate::jobs::{
+    ExperimentError, JobContext, PlannedRun, Tolerance, TrainingRecord, accuracy_chart,
+};
 use crate::protocol::{Cell, EpochStats, Figure, FigureBody};
 use crate::spec::Spec;
 use std::sync::Arc;
@@ -30,7 +32,7 @@ pub(super) const HUNDRED: Experiment = Experiment {
 };
 
 /// A network of section 1.6.
-struct Row {
+struct DigitsNetwork {
     layers: &'static str,
     /// The book's single run, in percent.
     book: f64,
@@ -41,10 +43,14 @@ struct Row {
     quick: f64,
 }
 
-const ROW_30: Row =
-    Row { layers: "784,30,10", book: 95.42, numpy: &[95.1, 95.2, 86.6, 95.1, 95.2], quick: 40.0 };
+const ROW_30: DigitsNetwork = DigitsNetwork {
+    layers: "784,30,10",
+    book: 95.42,
+    numpy: &[95.1, 95.2, 86.6, 95.1, 95.2],
+    quick: 40.0,
+};
 
-const ROW_100: Row = Row {
+const ROW_100: DigitsNetwork = DigitsNetwork {
     layers: "784,100,10",
     book: 96.59,
     numpy: &[96.70, 87.45, 86.94, 96.74, 77.72, 87.40, 86.86, 87.50, 78.79, 87.40, 66.65, 87.61],
@@ -84,15 +90,15 @@ fn by_chance(here: usize, there: usize) -> f64 {
 }
 
 /// The quadratic cost, unit Gaussian weights, η 3, batches of 10, 30 epochs.
-fn check(context: &mut Context, row: &Row) -> Result<(), ExperimentError> {
+fn check(context: &mut JobContext, row: &DigitsNetwork) -> Result<(), ExperimentError> {
     let data = images(context);
     let (epochs, runs) = (context.budget(30, 5), context.budget(RUNS.0, RUNS.1));
     let runs = (0..runs as u64).map(|offset| {
         let seed = context.seed().wrapping_add(offset);
         let spec = Spec { layers: row.layers.into(), epochs, seed, ..Spec::default() };
-        Run::new(format!("seed {seed}"), spec).with_data(Arc::clone(&data))
+        PlannedRun::new(format!("seed {seed}"), spec).with_data(Arc::clone(&data))
     });
-    let runs: Vec<Run> = runs.collect();
+    let runs: Vec<PlannedRun> = runs.collect();
     let trained = context.train_all(runs, |records| {
         Some(Figure {
             id: "accuracy".into(),
@@ -122,13 +128,13 @@ fn check(context: &mut Context, row: &Row) -> Result<(), ExperimentError> {
     Ok(())
 }
 
-fn best_test(record: &Record) -> f64 {
+fn best_test(record: &TrainingRecord) -> f64 {
     best(record, test_accuracy)
 }
 
 /// Shows the numbers of lost digits beside NumPy's, and checks that as large a fraction of runs
 /// lost any.
-fn compare(context: &mut Context, row: &Row, accuracies: &[f64]) {
+fn compare(context: &mut JobContext, row: &DigitsNetwork, accuracies: &[f64]) {
     let (here, there) = (distribution(accuracies, row.book), distribution(row.numpy, row.book));
     let cell = |text: String| Cell { text, highlighted: false };
     let count = |runs: &[usize], lost: usize| runs.get(lost).copied().unwrap_or(0);

@@ -2,7 +2,7 @@
 
 use super::Experiment;
 use super::recipes::{images, last, seeded};
-use crate::jobs::{Context, ExperimentError, Tolerance, accuracy_chart, median};
+use crate::jobs::{ExperimentError, JobContext, Tolerance, accuracy_chart, median};
 use crate::protocol::Figure;
 use crate::spec::Spec;
 
@@ -26,7 +26,7 @@ pub(super) const LARGE: Experiment = Experiment {
 
 /// The test accuracy of the last epoch of every run, and before training, in percent.
 fn accuracies(
-    context: &mut Context,
+    context: &mut JobContext,
     spec: &Spec,
     caption: &str,
 ) -> Result<Vec<[f64; 2]>, ExperimentError> {
@@ -41,7 +41,7 @@ fn accuracies(
             body: accuracy_chart("test accuracy (%)", records, |stats| stats.test_accuracy),
         })
     })?;
-    let ends = |run: &crate::jobs::Trained| {
+    let ends = |run: &crate::jobs::TrainedRun| {
         let before = run.record.epochs.first().and_then(|stats| stats.test_accuracy);
         let after = last(&run.record, |stats| stats.test_accuracy);
         [crate::jobs::percent(before), 100.0 * after]
@@ -49,7 +49,7 @@ fn accuracies(
     Ok(trained.iter().map(ends).collect())
 }
 
-fn small(context: &mut Context) -> Result<(), ExperimentError> {
+fn small(context: &mut JobContext) -> Result<(), ExperimentError> {
     let spec = Spec { layers: "784,100,10".into(), eta: 0.001, ..Spec::default() };
     let caption = "The quadratic cost, unit Gaussian weights. The steps are so small that a run \
                    ends near its initial weights.";
@@ -70,7 +70,7 @@ fn small(context: &mut Context) -> Result<(), ExperimentError> {
     Ok(())
 }
 
-fn large(context: &mut Context) -> Result<(), ExperimentError> {
+fn large(context: &mut JobContext) -> Result<(), ExperimentError> {
     let spec = Spec { eta: 100.0, ..Spec::default() };
     let caption = "The quadratic cost, unit Gaussian weights. The first steps saturate every \
                    output, which stops learning: one guess for all images.";

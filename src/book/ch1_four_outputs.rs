@@ -2,7 +2,7 @@
 
 use super::Experiment;
 use super::recipes::{images, median_best, seeded};
-use crate::jobs::{Context, ExperimentError, Tolerance, Trained, accuracy_chart};
+use crate::jobs::{ExperimentError, JobContext, Tolerance, TrainedRun, accuracy_chart};
 use crate::protocol::Figure;
 use crate::spec::{Readout, Spec};
 
@@ -16,7 +16,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let data = images(context);
     let ten = Spec { epochs: context.budget(30, 10), ..Spec::default() };
     let four = Spec { layers: "784,30,4".into(), readout: Readout::Binary, ..ten.clone() };
@@ -33,7 +33,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
             body: accuracy_chart("test accuracy (%)", records, |stats| stats.test_accuracy),
         })
     })?;
-    let accuracy = |runs: &[Trained]| {
+    let accuracy = |runs: &[TrainedRun]| {
         median_best(runs.iter().map(|run| &run.record), |stats| stats.test_accuracy)
     };
     let (ten, four) = trained.split_at(seeds);

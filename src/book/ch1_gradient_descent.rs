@@ -2,7 +2,7 @@
 //! in one, with small and large learning rates.
 
 use super::Experiment;
-use crate::jobs::{Context, ExperimentError, Tolerance};
+use crate::jobs::{ExperimentError, JobContext, Tolerance};
 use crate::protocol::{Curve, FigureBody};
 use std::f64::consts::TAU;
 
@@ -16,35 +16,35 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-type Point = [f64; 2];
+type Point2 = [f64; 2];
 
 /// How much steeper the valley is along v₂.
 const STEEP: f64 = 4.0;
-const START: Point = [-2.0, 1.2];
+const START: Point2 = [-2.0, 1.2];
 /// Above this learning rate, 2/∂²C/∂v₂², a step increases the cost.
 const LARGEST: f64 = 2.0 / STEEP;
 
 /// C(v₁, v₂) = (v₁² + 4v₂²)/2: a valley with its only minimum at (0, 0).
-fn cost([x, y]: Point) -> f64 {
+fn cost([x, y]: Point2) -> f64 {
     f64::midpoint(x * x, STEEP * y * y)
 }
 
 /// ∇C (equation 8).
-fn gradient([x, y]: Point) -> Point {
+fn gradient([x, y]: Point2) -> Point2 {
     [x, STEEP * y]
 }
 
-fn length([x, y]: Point) -> f64 {
+fn length([x, y]: Point2) -> f64 {
     x.hypot(y)
 }
 
-fn moved([x, y]: Point, by: Point, factor: f64) -> Point {
+fn moved([x, y]: Point2, by: Point2, factor: f64) -> Point2 {
     [x + factor * by[0], y + factor * by[1]]
 }
 
 /// The positions of the ball: v → v − η∇C until C is a thousandth of its initial value, or for at
 /// most `most` steps.
-fn roll(eta: f64, most: usize) -> Vec<Point> {
+fn roll(eta: f64, most: usize) -> Vec<Point2> {
     let mut path = vec![START];
     let mut at = START;
     while cost(at) > 1e-3 * cost(START) && path.len() <= most {
@@ -55,7 +55,7 @@ fn roll(eta: f64, most: usize) -> Vec<Point> {
 }
 
 /// The number of steps that increased C.
-fn climbs(path: &[Point]) -> f64 {
+fn climbs(path: &[Point2]) -> f64 {
     path.windows(2).filter(|pair| cost(pair[1]) > cost(pair[0])).count() as f64
 }
 
@@ -63,7 +63,7 @@ fn climbs(path: &[Point]) -> f64 {
 /// directions.
 fn miss(eta: f64) -> f64 {
     let starts = (0..64).map(|turn| f64::from(turn) / 64.0 * TAU).map(|t| [t.cos(), t.sin()]);
-    let miss = |at: Point| {
+    let miss = |at: Point2| {
         let slope = gradient(at);
         let fall = cost(moved(at, slope, -eta)) - cost(at);
         (fall / (-eta * length(slope).powi(2)) - 1.0).abs()
@@ -109,7 +109,7 @@ fn surface(paths: Vec<Curve>) -> FigureBody {
     }
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     two_variables(context)?;
     let claim = "maximum relative difference of a step's ΔC from −η‖∇C‖², η 0.001 (to first order)";
     context.claim_number(claim, 0.01, miss(1e-3), Tolerance::AtMost, "");
@@ -123,9 +123,9 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     Ok(())
 }
 
-fn two_variables(context: &mut Context) -> Result<(), ExperimentError> {
+fn two_variables(context: &mut JobContext) -> Result<(), ExperimentError> {
     let [slow, good, wild] = [0.005, 0.1, 0.47].map(|eta| (eta, roll(eta, 2000)));
-    let path = |(eta, path): &(f64, Vec<Point>)| Curve {
+    let path = |(eta, path): &(f64, Vec<Point2>)| Curve {
         name: format!("η {eta}: {} steps", path.len() - 1),
         points: path.iter().map(|&[x, y]| (x, y)).collect(),
         scatter: false,
@@ -169,7 +169,7 @@ fn two_variables(context: &mut Context) -> Result<(), ExperimentError> {
 }
 
 /// The exercise: gradient descent in one variable.
-fn one_variable(context: &mut Context) {
+fn one_variable(context: &mut JobContext) {
     const ETAS: [(f64, usize); 4] = [(0.1, 15), (0.9, 15), (1.0, 15), (1.05, 4)];
     let valley = Curve {
         name: "C = v²".into(),

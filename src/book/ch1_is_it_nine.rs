@@ -3,7 +3,9 @@
 use super::Experiment;
 use super::recipes::{images, seeded};
 use crate::data::Dataset;
-use crate::jobs::{Context, ExperimentError, Tolerance, Trained, chart, curve, median, percent};
+use crate::jobs::{
+    ExperimentError, JobContext, Tolerance, TrainedRun, chart, curve, median, percent,
+};
 use crate::model::{Answer, Model};
 use crate::protocol::{Curve, Figure};
 use crate::spec::{Readout, Spec};
@@ -21,7 +23,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 const NINE: u8 = 9;
 
 /// The output of the network for each test image, and whether it is a 9.
-fn outputs(run: &Trained, data: &Dataset) -> Vec<(f64, bool)> {
+fn outputs(run: &TrainedRun, data: &Dataset) -> Vec<(f64, bool)> {
     let model = Model::of(run.record.spec.clone(), run.network.clone(), data, 0);
     let output = |answer: Answer| answer.outputs[0];
     let nines = data.test.labels.iter().map(|&label| label == NINE);
@@ -45,7 +47,7 @@ fn thresholds() -> impl Iterator<Item = f64> {
     (1..100).map(|percent| f64::from(percent) / 100.0)
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let data = images(context);
     let spec = Spec {
         layers: "784,30,1".into(),

@@ -1,7 +1,7 @@
 //! A perceptron is a NAND gate, and scaling its weights does not change its output (section 1.1).
 
 use super::Experiment;
-use crate::jobs::{Context, ExperimentError};
+use crate::jobs::{ExperimentError, JobContext};
 use crate::nn::perceptron::{Perceptron, combinations};
 use crate::protocol::{Cell, FigureBody};
 
@@ -17,7 +17,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 /// The book's table: 0 if both inputs are on, otherwise 1.
 const NAND: [bool; 4] = [true, true, true, false];
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     // Weights −2 and −2, bias 3: z = −2x₁ − 2x₂ + 3 is positive unless both inputs are 1.
     let gate = Perceptron::nand();
     let inputs = combinations(2);

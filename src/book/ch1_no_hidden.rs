@@ -2,7 +2,7 @@
 
 use super::Experiment;
 use super::recipes::{images, median_best, seeded};
-use crate::jobs::{Context, ExperimentError, Tolerance, accuracy_chart};
+use crate::jobs::{ExperimentError, JobContext, Tolerance, accuracy_chart};
 use crate::protocol::Figure;
 use crate::spec::Spec;
 
@@ -16,7 +16,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let data = images(context);
     let epochs = context.budget(30, 5);
     let spec = Spec { layers: "784,10".into(), epochs, ..Spec::default() };

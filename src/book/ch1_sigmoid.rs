@@ -2,7 +2,7 @@
 //! change of the output, which is nearly linear in it (equation 5).
 
 use super::Experiment;
-use crate::jobs::{Context, ExperimentError, Tolerance};
+use crate::jobs::{ExperimentError, JobContext, Tolerance};
 use crate::nn::perceptron::{Perceptron, sigmoid};
 use crate::protocol::{Curve, FigureBody, Scale};
 use crate::rng::{Purpose, stream};
@@ -52,7 +52,7 @@ fn largest(changes: &[Change], of: impl Fn(&Change) -> f64) -> f64 {
     changes.iter().map(of).fold(0.0, f64::max)
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let steps = |name: &str, height: &dyn Fn(f64) -> f64| Curve {
         name: name.into(),
         points: (-400..=400).map(|z| f64::from(z) / 50.0).map(|z| (z, height(z))).collect(),

@@ -3,7 +3,7 @@
 
 use super::Experiment;
 use crate::data::batch::scale;
-use crate::jobs::{Context, ExperimentError, Tolerance};
+use crate::jobs::{ExperimentError, JobContext, Tolerance};
 use crate::nn::layer::Dense;
 use crate::nn::{Activation, Cost, Executor, ForwardCache, Gradients, Layer, Mode, Network, Real};
 use crate::protocol::{Cell, FigureBody};
@@ -258,7 +258,7 @@ fn table(header: &[&str], rows: &[[String; 3]]) -> FigureBody {
     }
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     // A random small network, input and target.
     let mut stream = stream(context.seed(), Purpose::Experiment, 2, 0);
     let network = Small::random(&mut stream);

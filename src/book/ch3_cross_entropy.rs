@@ -2,7 +2,7 @@
 
 use super::Experiment;
 use super::recipes::{AccuracyRow, cross_entropy};
-use crate::jobs::{Context, ExperimentError, Tolerance};
+use crate::jobs::{ExperimentError, JobContext, Tolerance};
 
 pub(super) const THIRTY: Experiment = Experiment {
     id: "3-cross-entropy-30",
@@ -22,7 +22,7 @@ pub(super) const HUNDRED: Experiment = Experiment {
     run: hundred,
 };
 
-fn thirty(context: &mut Context) -> Result<(), ExperimentError> {
+fn thirty(context: &mut JobContext) -> Result<(), ExperimentError> {
     AccuracyRow {
         spec: cross_entropy("784,30,10"),
         measured: "test accuracy",
@@ -35,7 +35,7 @@ fn thirty(context: &mut Context) -> Result<(), ExperimentError> {
     .check(context)
 }
 
-fn hundred(context: &mut Context) -> Result<(), ExperimentError> {
+fn hundred(context: &mut JobContext) -> Result<(), ExperimentError> {
     AccuracyRow {
         spec: cross_entropy("784,100,10"),
         measured: "test accuracy",

@@ -2,7 +2,9 @@
 
 use super::Experiment;
 use super::recipes::{first_images, last, median_best, regularized, seeded};
-use crate::jobs::{Context, ExperimentError, Tolerance, Trained, accuracy_chart, median, percent};
+use crate::jobs::{
+    ExperimentError, JobContext, Tolerance, TrainedRun, accuracy_chart, median, percent,
+};
 use crate::nn::Regularizer;
 use crate::protocol::Figure;
 use crate::spec::Spec;
@@ -17,7 +19,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     // Few images and many neurons, where overfitting is worst.
     let data = context.data();
     let (train, rest) = (context.budget(1000, 500), 10_000);
@@ -41,15 +43,15 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         })
     })?;
     let (plain, dropout) = trained.split_at(seeds);
-    let accuracy = |runs: &[Trained]| {
+    let accuracy = |runs: &[TrainedRun]| {
         median_best(runs.iter().map(|run| &run.record), |stats| stats.test_accuracy)
     };
     let claim = "gain in test accuracy from dropout";
     let gain = accuracy(dropout) - accuracy(plain);
     context.claim_number(claim, 0.0, gain, Tolerance::AtLeast, "points");
     // The gap between training and test accuracy is a measure of overfitting.
-    let gap = |runs: &[Trained]| {
-        let gap = |run: &Trained| {
+    let gap = |runs: &[TrainedRun]| {
+        let gap = |run: &TrainedRun| {
             let right = |reading| percent(Some(last(&run.record, reading)));
             right(|stats| stats.train_accuracy) - right(|stats| stats.test_accuracy)
         };

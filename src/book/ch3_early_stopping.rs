@@ -2,7 +2,7 @@
 
 use super::Experiment;
 use super::recipes::{best, cross_entropy, images, l2};
-use crate::jobs::{Context, ExperimentError, Run, Tolerance, accuracy_chart};
+use crate::jobs::{ExperimentError, JobContext, PlannedRun, Tolerance, accuracy_chart};
 use crate::protocol::Figure;
 use crate::spec::{EarlyStopping, Spec};
 
@@ -15,14 +15,14 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let data = images(context);
     // The book's rule waits for ten epochs; the quick budget for three.
     let (patience, epochs) = context.budget((10, 100), (3, 30));
     let regularizer = l2(context.budget(5.0, 0.1));
     let whole = Spec { epochs, regularizer, seed: context.seed(), ..cross_entropy("784,30,10") };
     let early = Spec { early_stopping: EarlyStopping::NoImprovementIn(patience), ..whole.clone() };
-    let named = |name: &str, spec| Run::new(name, spec).with_data(data.clone());
+    let named = |name: &str, spec| PlannedRun::new(name, spec).with_data(data.clone());
     let runs = vec![named("stopped early", early), named("all epochs", whole)];
     let trained = context.train_all(runs, |records| {
         Some(Figure {

@@ -3,7 +3,7 @@
 
 use super::Experiment;
 use super::recipes::{first_images, l2, median_best, regularized, seeded};
-use crate::jobs::{Context, ExperimentError, Tolerance, Trained, accuracy_chart};
+use crate::jobs::{ExperimentError, JobContext, Tolerance, TrainedRun, accuracy_chart};
 use crate::protocol::Figure;
 use crate::spec::{Expansion, Spec};
 
@@ -22,7 +22,7 @@ const ROTATION: f64 = 15.0;
 /// Parameters of Simard, Steinkraus and Platt, for 28 × 28 pixels.
 const ELASTIC: Expansion = Expansion::Elastic { alpha: 34.0, sigma: 4.0 };
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let data = context.data();
     let (train, rest) = context.budget((5000, 10_000), (500, 2000));
     let data = first_images(&data, train, rest);
@@ -58,10 +58,10 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
             body: accuracy_chart("test accuracy (%)", records, |stats| stats.test_accuracy),
         })
     })?;
-    let accuracy = |runs: &[Trained]| {
+    let accuracy = |runs: &[TrainedRun]| {
         median_best(runs.iter().map(|run| &run.record), |stats| stats.test_accuracy)
     };
-    let groups: Vec<&[Trained]> = trained.chunks(seeds).collect();
+    let groups: Vec<&[TrainedRun]> = trained.chunks(seeds).collect();
     let plain = accuracy(groups[0]);
     for ((name, _), runs) in ways.iter().zip(&groups).skip(1) {
         let claim = format!("gain in test accuracy from {name}");

@@ -5,7 +5,8 @@ use super::Experiment;
 use super::recipes::{best, first_images, l2, regularized};
 use crate::data::Dataset;
 use crate::jobs::{
-    Context, ExperimentError, Record, Run, Tolerance, accuracy_chart, percent, search::Search,
+    ExperimentError, JobContext, PlannedRun, Tolerance, TrainingRecord, accuracy_chart, percent,
+    search::Search,
 };
 use crate::protocol::{Cell, EpochStats, Figure, FigureBody};
 use crate::spec::Spec;
@@ -40,13 +41,13 @@ fn validation(stats: &EpochStats) -> Option<f64> {
     stats.validation_accuracy
 }
 
-fn top(record: &Record) -> f64 {
+fn top(record: &TrainingRecord) -> f64 {
     best(record, validation)
 }
 
 /// Accuracies by η (down) and λ (across), the best one highlighted; cells not yet measured are
 /// empty.
-fn table(points: &[Spec], records: &[Record]) -> FigureBody {
+fn table(points: &[Spec], records: &[TrainingRecord]) -> FigureBody {
     let mut etas: Vec<f64> = points.iter().map(|spec| spec.eta).collect();
     let mut lambdas: Vec<f64> = points.iter().map(|spec| spec.regularizer.lambda).collect();
     for values in [&mut etas, &mut lambdas] {
@@ -55,8 +56,9 @@ fn table(points: &[Spec], records: &[Record]) -> FigureBody {
     }
     let highest = records.iter().map(top).filter(|top| !top.is_nan()).fold(0.0, f64::max);
     let cell = |eta: f64, lambda: f64| {
-        let here =
-            |record: &&Record| (record.spec.eta, record.spec.regularizer.lambda) == (eta, lambda);
+        let here = |record: &&TrainingRecord| {
+            (record.spec.eta, record.spec.regularizer.lambda) == (eta, lambda)
+        };
         let accuracy = records.iter().find(here).map(top).filter(|top| !top.is_nan());
         Cell {
             text: accuracy.map_or_else(String::new, |accuracy| format!("{accuracy:.2}")),
@@ -76,11 +78,11 @@ fn table(points: &[Spec], records: &[Record]) -> FigureBody {
     }
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let all = context.data();
     let seed = context.seed();
     let on = |name: &str, spec: Spec, data: &Arc<Dataset>| {
-        Run::new(name, Spec { seed, ..spec }).with_data(Arc::clone(data))
+        PlannedRun::new(name, Spec { seed, ..spec }).with_data(Arc::clone(data))
     };
 
     // A beginner may well start like this, and see 30 epochs of noise.

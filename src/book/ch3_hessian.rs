@@ -2,7 +2,7 @@
 //! variables for it.
 
 use super::Experiment;
-use crate::jobs::{Context, ExperimentError, Tolerance};
+use crate::jobs::{ExperimentError, JobContext, Tolerance};
 use crate::nn::Layer;
 use crate::protocol::{Curve, FigureBody, Scale};
 use crate::spec::{Spec, build};
@@ -114,7 +114,7 @@ fn surface(paths: Vec<Curve>) -> FigureBody {
     }
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     // Two variables: a neuron's weight and bias.
     let newton = descend(|at| newton_step(hessian(at), gradient(at)));
     let plain = descend(|at| gradient(at).map(|slope| -slope));

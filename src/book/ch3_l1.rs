@@ -3,7 +3,9 @@
 
 use super::Experiment;
 use super::recipes::{cross_entropy, images, l2, median_best, seeded};
-use crate::jobs::{Context, ExperimentError, Tolerance, Trained, accuracy_chart, chart, median};
+use crate::jobs::{
+    ExperimentError, JobContext, Tolerance, TrainedRun, accuracy_chart, chart, median,
+};
 use crate::nn::{Layer, Penalty, Regularizer};
 use crate::protocol::{Curve, Figure};
 use crate::spec::Spec;
@@ -19,7 +21,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 };
 
 /// The absolute weights of the first layer, in descending order.
-fn sizes(run: &Trained) -> Vec<f64> {
+fn sizes(run: &TrainedRun) -> Vec<f64> {
     let weights = run.network.layers.first().into_iter().flat_map(Layer::weights);
     #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
     let mut sizes: Vec<f64> =
@@ -34,7 +36,7 @@ fn share(sizes: &[f64], fraction: f64) -> f64 {
     sizes[..largest].iter().sum::<f64>() / sizes.iter().sum::<f64>()
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let data = images(context);
     // λ/n of the quick budget's 1,000 images is larger, because it has fewer epochs.
     let (epochs, lambda) = context.budget((30, 5.0), (15, 1.0));
@@ -56,8 +58,8 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     })?;
 
     // Cumulative share of the weights, sorted by size.
-    let groups: Vec<&[Trained]> = trained.chunks(seeds).collect();
-    let concentration = |(name, runs): (&&str, &&[Trained])| {
+    let groups: Vec<&[TrainedRun]> = trained.chunks(seeds).collect();
+    let concentration = |(name, runs): (&&str, &&[TrainedRun])| {
         let sizes = sizes(&runs[0]);
         let point =
             |percent: i32| (f64::from(percent), 100.0 * share(&sizes, f64::from(percent) / 100.0));
@@ -74,8 +76,8 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
             names.iter().zip(&groups).map(concentration).collect(),
         ),
     );
-    let held = |runs: &[Trained]| median(runs.iter().map(|run| 100.0 * share(&sizes(run), 0.1)));
-    let accuracy = |runs: &[Trained]| {
+    let held = |runs: &[TrainedRun]| median(runs.iter().map(|run| 100.0 * share(&sizes(run), 0.1)));
+    let accuracy = |runs: &[TrainedRun]| {
         median_best(runs.iter().map(|run| &run.record), |stats| stats.test_accuracy)
     };
     let [none, l2, l1] = [groups[0], groups[1], groups[2]];

@@ -2,7 +2,7 @@
 
 use super::Experiment;
 use super::recipes::{AccuracyRow, cross_entropy, first_images, l2, last, median_best, seeded};
-use crate::jobs::{Context, ExperimentError, Record, Tolerance, chart, curve, median};
+use crate::jobs::{ExperimentError, JobContext, Tolerance, TrainingRecord, chart, curve, median};
 use crate::protocol::Figure;
 use crate::spec::Spec;
 
@@ -43,7 +43,7 @@ pub(super) const BEST: Experiment = Experiment {
 };
 
 /// `3-overfitting` with λ 0.1: the same 1,000 images and 400 epochs.
-fn small(context: &mut Context) -> Result<(), ExperimentError> {
+fn small(context: &mut JobContext) -> Result<(), ExperimentError> {
     let data = context.data();
     let data = first_images(&data, 1000, context.budget(10_000, 1000));
     let (epochs, free) = (context.budget(400, 40), cross_entropy("784,30,10"));
@@ -53,7 +53,7 @@ fn small(context: &mut Context) -> Result<(), ExperimentError> {
     let seeds = runs.len();
     runs.extend(seeded(context, "λ 0.1", &held, &data));
     let trained = context.train_all(runs, |records| {
-        let costs = |record: &Record| curve(record, |stats| stats.test_cost);
+        let costs = |record: &TrainingRecord| curve(record, |stats| stats.test_cost);
         Some(Figure {
             id: "cost".into(),
             title: "Cost on the test images, with λ 0 and λ 0.1".into(),
@@ -63,10 +63,11 @@ fn small(context: &mut Context) -> Result<(), ExperimentError> {
             body: chart("epoch", "test cost", records.iter().map(costs).collect()),
         })
     })?;
-    let records: Vec<&Record> = trained.iter().map(|run| &run.record).collect();
+    let records: Vec<&TrainingRecord> = trained.iter().map(|run| &run.record).collect();
     let (free, held) = records.split_at(seeds);
-    let accuracy =
-        |records: &[&Record]| median_best(records.iter().copied(), |stats| stats.test_accuracy);
+    let accuracy = |records: &[&TrainingRecord]| {
+        median_best(records.iter().copied(), |stats| stats.test_accuracy)
+    };
     if !context.quick() {
         context.claim_number(
             "best test accuracy of 400 epochs with λ 0.1, median of three seeds",
@@ -84,7 +85,7 @@ fn small(context: &mut Context) -> Result<(), ExperimentError> {
         "points",
     );
     // How far the test cost ends above its minimum: a sign of overfitting.
-    let rise = |records: &[&Record]| {
+    let rise = |records: &[&TrainingRecord]| {
         median(records.iter().map(|record| {
             let costs = record.epochs.iter().filter_map(|stats| stats.test_cost);
             let lowest = costs.fold(f64::INFINITY, f64::min);
@@ -101,7 +102,7 @@ fn small(context: &mut Context) -> Result<(), ExperimentError> {
     Ok(())
 }
 
-fn thirty(context: &mut Context) -> Result<(), ExperimentError> {
+fn thirty(context: &mut JobContext) -> Result<(), ExperimentError> {
     AccuracyRow {
         spec: Spec { regularizer: l2(5.0), ..cross_entropy("784,30,10") },
         measured: "test accuracy",
@@ -114,7 +115,7 @@ fn thirty(context: &mut Context) -> Result<(), ExperimentError> {
     .check(context)
 }
 
-fn hundred(context: &mut Context) -> Result<(), ExperimentError> {
+fn hundred(context: &mut JobContext) -> Result<(), ExperimentError> {
     AccuracyRow {
         spec: Spec { regularizer: l2(5.0), ..cross_entropy("784,100,10") },
         measured: "validation accuracy",
@@ -126,7 +127,7 @@ fn hundred(context: &mut Context) -> Result<(), ExperimentError> {
     .check(context)
 }
 
-fn best_hundred(context: &mut Context) -> Result<(), ExperimentError> {
+fn best_hundred(context: &mut JobContext) -> Result<(), ExperimentError> {
     AccuracyRow {
         spec: Spec { regularizer: l2(5.0), eta: 0.1, epochs: 60, ..cross_entropy("784,100,10") },
         measured: "validation accuracy",

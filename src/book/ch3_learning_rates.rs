@@ -2,7 +2,9 @@
 
 use super::Experiment;
 use super::recipes::{first_images, l2, last, regularized};
-use crate::jobs::{Context, ExperimentError, Record, Run, Tolerance, chart, curve};
+use crate::jobs::{
+    ExperimentError, JobContext, PlannedRun, Tolerance, TrainingRecord, chart, curve,
+};
 use crate::protocol::Figure;
 use crate::spec::Spec;
 
@@ -17,12 +19,12 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 };
 
 /// Number of epochs in which the training cost increased.
-fn rises(record: &Record) -> f64 {
+fn rises(record: &TrainingRecord) -> f64 {
     let costs: Vec<f64> = record.epochs.iter().filter_map(|stats| stats.train_cost).collect();
     costs.windows(2).filter(|pair| pair[1] > pair[0]).count() as f64
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let all = context.data();
     let (train, rest, epochs) = context.budget((50_000, 10_000, 30), (5000, 200, 10));
     let data = first_images(&all, train, rest);
@@ -30,13 +32,14 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let seed = context.seed();
     let with_rate = |eta| {
         let spec = Spec { regularizer, epochs, eta, seed, ..regularized("784,30,10") };
-        Run::new(format!("η {eta}"), spec).with_data(data.clone())
+        PlannedRun::new(format!("η {eta}"), spec).with_data(data.clone())
     };
     let runs = [0.025, 0.25, 2.5].map(with_rate).into();
     let trained = context.train_all(runs, |records| {
         // The untrained network's cost would compress the scale of the rest.
-        let costs =
-            |record: &Record| curve(record, |stats| stats.train_cost.filter(|_| stats.epoch > 0));
+        let costs = |record: &TrainingRecord| {
+            curve(record, |stats| stats.train_cost.filter(|_| stats.epoch > 0))
+        };
         Some(Figure {
             id: "cost".into(),
             title: "Training cost under three learning rates".into(),

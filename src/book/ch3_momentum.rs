@@ -2,7 +2,9 @@
 
 use super::Experiment;
 use super::recipes::{images, l2, regularized};
-use crate::jobs::{Context, ExperimentError, Record, Run, Tolerance, accuracy_chart};
+use crate::jobs::{
+    ExperimentError, JobContext, PlannedRun, Tolerance, TrainingRecord, accuracy_chart,
+};
 use crate::protocol::{Curve, EpochStats, Figure, FigureBody};
 use crate::spec::{Optimizer, Spec};
 
@@ -60,12 +62,12 @@ fn surface(paths: Vec<Curve>) -> FigureBody {
 }
 
 /// The first epoch with at least this validation accuracy.
-fn reached(record: &Record, accuracy: f64) -> Option<u32> {
+fn reached(record: &TrainingRecord, accuracy: f64) -> Option<u32> {
     let there = |stats: &&EpochStats| stats.validation_accuracy.is_some_and(|a| a >= accuracy);
     record.epochs.iter().find(there).map(|stats| stats.epoch)
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     // A long valley that is steep across: the gradient points across it nearly everywhere.
     let [plain, heavy] = [0.0, 0.7].map(descend);
     let path = |name: &str, points: &[(f64, f64)]| Curve {
@@ -92,7 +94,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let plain = Spec { eta: 0.01, epochs, regularizer, seed, ..regularized("784,30,10") };
     let heavy = Spec { optimizer: Optimizer::Momentum, momentum: 0.9, ..plain.clone() };
     let nesterov = Spec { optimizer: Optimizer::Nesterov, ..heavy.clone() };
-    let named = |name: &str, spec| Run::new(name, spec).with_data(data.clone());
+    let named = |name: &str, spec| PlannedRun::new(name, spec).with_data(data.clone());
     let runs = vec![named("μ 0", plain), named("μ 0.9", heavy), named("Nesterov, μ 0.9", nesterov)];
     let trained = context.train_all(runs, |records| {
         Some(Figure {

@@ -2,7 +2,9 @@
 
 use super::Experiment;
 use super::recipes::{cross_entropy, first_images, last, median_best, seeded};
-use crate::jobs::{Context, ExperimentError, Record, Tolerance, chart, curve, median, percent};
+use crate::jobs::{
+    ExperimentError, JobContext, Tolerance, TrainingRecord, chart, curve, median, percent,
+};
 use crate::protocol::{Curve, Figure};
 use crate::spec::Spec;
 
@@ -19,7 +21,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 /// The epoch of the lowest test cost, around 15 according to the book.
 const TURN: f64 = 15.0;
 
-fn turn(record: &Record) -> f64 {
+fn turn(record: &TrainingRecord) -> f64 {
     let costs = record.epochs.iter().filter(|stats| stats.test_cost.is_some());
     let lowest = costs.min_by(|a, b| f64::total_cmp(&cost(a.test_cost), &cost(b.test_cost)));
     lowest.map_or(f64::NAN, |stats| f64::from(stats.epoch))
@@ -31,7 +33,7 @@ fn cost(cost: Option<f64>) -> f64 {
 
 /// The values of a run for training and test images.
 fn both(
-    record: &Record,
+    record: &TrainingRecord,
     value: impl Fn(&crate::protocol::EpochStats) -> [Option<f64>; 2],
 ) -> [Curve; 2] {
     let named = |side: usize, name: &str| Curve {
@@ -41,7 +43,7 @@ fn both(
     [named(0, "training"), named(1, "test")]
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let data = context.data();
     // The quick budget has 200 images, which are memorized in far fewer epochs.
     let (train, rest) = context.budget((1000, 10_000), (200, 1000));
@@ -49,7 +51,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let spec = Spec { epochs: context.budget(400, 80), ..cross_entropy("784,30,10") };
     let runs = seeded(context, &format!("{train} images"), &spec, &data);
     let trained = context.train_all(runs, |records| {
-        let accuracies = |record: &Record| {
+        let accuracies = |record: &TrainingRecord| {
             both(record, |stats| {
                 [stats.train_accuracy, stats.test_accuracy].map(|a| a.map(|a| 100.0 * a))
             })
@@ -64,10 +66,11 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
             body: chart("epoch", "accuracy (%)", records.iter().flat_map(accuracies).collect()),
         })
     })?;
-    let records: Vec<&Record> = trained.iter().map(|run| &run.record).collect();
+    let records: Vec<&TrainingRecord> = trained.iter().map(|run| &run.record).collect();
 
     // The same for costs: the training cost falls to zero, the test cost rises again.
-    let costs = |record: &&Record| both(record, |stats| [stats.train_cost, stats.test_cost]);
+    let costs =
+        |record: &&TrainingRecord| both(record, |stats| [stats.train_cost, stats.test_cost]);
     context.figure(
         "cost",
         "Cost on training and test images",

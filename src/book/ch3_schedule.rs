@@ -3,7 +3,9 @@
 
 use super::Experiment;
 use super::recipes::{best, cross_entropy, images, l2};
-use crate::jobs::{Context, ExperimentError, Record, Run, Tolerance, accuracy_chart, curve};
+use crate::jobs::{
+    ExperimentError, JobContext, PlannedRun, Tolerance, TrainingRecord, accuracy_chart, curve,
+};
 use crate::protocol::{EpochStats, Figure, FigureBody, Scale};
 use crate::spec::{Schedule, Spec};
 
@@ -16,7 +18,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-fn rates(records: &[Record]) -> FigureBody {
+fn rates(records: &[TrainingRecord]) -> FigureBody {
     FigureBody::Chart {
         x_label: "epoch".into(),
         y_label: "learning rate η".into(),
@@ -26,7 +28,7 @@ fn rates(records: &[Record]) -> FigureBody {
     }
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let data = images(context);
     let (patience, epochs) = context.budget((10, 400), (2, 60));
     let regularizer = l2(context.budget(5.0, 0.1));
@@ -34,7 +36,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let schedule = Schedule::HalveOnPlateau { patience, stop_at: 128 };
     let halving = Spec { schedule, epochs, ..constant.clone() };
     let eta = constant.eta;
-    let mut draw = |records: &[Record]| {
+    let mut draw = |records: &[TrainingRecord]| {
         Some(Figure {
             id: "rate".into(),
             title: "The learning rate, halved whenever learning stalls".into(),
@@ -45,7 +47,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
             body: rates(&records[..1]),
         })
     };
-    let run = |name: &str, spec| Run::new(name, spec).with_data(data.clone());
+    let run = |name: &str, spec| PlannedRun::new(name, spec).with_data(data.clone());
     let halved = context.train_all(vec![run("halving", halving)], &mut draw)?;
     let halved = &halved[0].record;
 

@@ -2,7 +2,7 @@
 //! slowly with the quadratic cost, and fastest with the cross-entropy.
 
 use super::Experiment;
-use crate::jobs::{Context, ExperimentError, Tolerance, chart};
+use crate::jobs::{ExperimentError, JobContext, Tolerance, chart};
 use crate::protocol::Curve;
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
@@ -20,7 +20,7 @@ const EPOCHS: usize = 300;
 
 /// A neuron a = σ(wx + b).
 #[derive(Clone, Copy, Debug)]
-struct Neuron {
+struct SlowNeuron {
     w: f64,
     b: f64,
 }
@@ -34,7 +34,7 @@ enum NeuronCost {
     CrossEntropy,
 }
 
-impl Neuron {
+impl SlowNeuron {
     fn output(self) -> f64 {
         1.0 / (1.0 + (-self.w - self.b).exp())
     }
@@ -58,11 +58,11 @@ impl NeuronCost {
 }
 
 /// The neuron's output before the first and after each of `epochs` steps of gradient descent.
-fn learn(mut neuron: Neuron, cost: NeuronCost, eta: f64, epochs: usize) -> Vec<f64> {
+fn learn(mut neuron: SlowNeuron, cost: NeuronCost, eta: f64, epochs: usize) -> Vec<f64> {
     let mut outputs = vec![neuron.output()];
     for _ in 0..epochs {
         let step = eta * cost.gradient(neuron.output());
-        neuron = Neuron { w: neuron.w - step, b: neuron.b - step };
+        neuron = SlowNeuron { w: neuron.w - step, b: neuron.b - step };
         outputs.push(neuron.output());
     }
     outputs
@@ -84,8 +84,8 @@ fn costs(name: &str, outputs: &[f64], cost: NeuronCost) -> Curve {
     }
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
-    let [mild, bad] = [Neuron { w: 0.6, b: 0.9 }, Neuron { w: 2.0, b: 2.0 }];
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
+    let [mild, bad] = [SlowNeuron { w: 0.6, b: 0.9 }, SlowNeuron { w: 2.0, b: 2.0 }];
 
     // The quadratic cost: at the same learning rate, the worse start takes far longer to improve.
     let quadratic = [mild, bad].map(|start| learn(start, NeuronCost::Quadratic, 0.15, EPOCHS));
@@ -178,9 +178,9 @@ mod tests {
     #[test]
     fn gradients_are_the_slopes_of_the_costs() {
         for cost in [NeuronCost::Quadratic, NeuronCost::CrossEntropy] {
-            let at = |w| cost.of(Neuron { w, b: 0.4 }.output());
+            let at = |w| cost.of(SlowNeuron { w, b: 0.4 }.output());
             let slope = (at(0.3 + 1e-5) - at(0.3 - 1e-5)) / 2e-5;
-            let gradient = cost.gradient(Neuron { w: 0.3, b: 0.4 }.output());
+            let gradient = cost.gradient(SlowNeuron { w: 0.3, b: 0.4 }.output());
             assert!((slope - gradient).abs() < 1e-8, "{cost:?}: {slope} against {gradient}");
         }
     }

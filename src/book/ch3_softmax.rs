@@ -3,7 +3,7 @@
 
 use super::Experiment;
 use super::recipes::{cross_entropy, images, median_best, seeded};
-use crate::jobs::{Context, ExperimentError, Tolerance, accuracy_chart, chart};
+use crate::jobs::{ExperimentError, JobContext, Tolerance, accuracy_chart, chart};
 use crate::nn::{Activation, Cost, Real};
 use crate::protocol::{Curve, Figure};
 use crate::rng::{Purpose, stream};
@@ -40,7 +40,7 @@ fn monotonic(z: &[f64], raised: usize) -> bool {
     (0..z.len()).all(|j| if j == raised { after[j] > before[j] } else { after[j] < before[j] })
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     // Four outputs; the fourth weighted input goes from -5 to 5.
     let steps: Vec<f64> = (0..=100).map(|step| f64::from(step) / 10.0 - 5.0).collect();
     let outputs: Vec<Vec<f64>> =
@@ -88,7 +88,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
             body: accuracy_chart("test accuracy (%)", records, |stats| stats.test_accuracy),
         })
     })?;
-    let accuracy = |runs: &[crate::jobs::Trained]| {
+    let accuracy = |runs: &[crate::jobs::TrainedRun]| {
         median_best(runs.iter().map(|run| &run.record), |stats| stats.test_accuracy)
     };
     let (sigmoid, softmax) = trained.split_at(seeds);

@@ -2,7 +2,7 @@
 
 use super::Experiment;
 use super::recipes::{images, l2, median_best, regularized, seeded};
-use crate::jobs::{Context, ExperimentError, Tolerance, Trained, accuracy_chart};
+use crate::jobs::{ExperimentError, JobContext, Tolerance, TrainedRun, accuracy_chart};
 use crate::nn::{Activation, Cost};
 use crate::protocol::Figure;
 use crate::spec::Spec;
@@ -16,7 +16,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let data = images(context);
     let kinds =
         [("sigmoid", Activation::Sigmoid), ("tanh", Activation::Tanh), ("ReLU", Activation::Relu)];
@@ -40,7 +40,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
             body: accuracy_chart("test accuracy (%)", records, |stats| stats.test_accuracy),
         })
     })?;
-    let accuracy = |runs: &[Trained]| {
+    let accuracy = |runs: &[TrainedRun]| {
         median_best(runs.iter().map(|run| &run.record), |stats| stats.test_accuracy)
     };
     let groups: Vec<f64> = trained.chunks(seeds).map(accuracy).collect();

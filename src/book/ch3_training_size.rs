@@ -4,7 +4,7 @@
 use super::Experiment;
 use super::recipes::{cross_entropy, first_images, l2, last, seeded};
 use crate::data::Dataset;
-use crate::jobs::{Context, ExperimentError, Record, Tolerance, median, percent};
+use crate::jobs::{ExperimentError, JobContext, Tolerance, TrainingRecord, median, percent};
 use crate::protocol::{Curve, FigureBody, Scale};
 use crate::spec::Spec;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ fn chart(accuracies: &[(f64, f64)]) -> FigureBody {
     }
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let all = context.data();
     // The test images are not needed; a few are kept for the dashboard's views.
     let test = first_images(&all, 0, 1000).test.clone();
@@ -56,7 +56,9 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         };
         let runs = seeded(context, &format!("{size} images"), &spec, &data);
         let trained = context.train_all(runs, |_| None)?;
-        let end = |record: &Record| percent(Some(last(record, |stats| stats.validation_accuracy)));
+        let end = |record: &TrainingRecord| {
+            percent(Some(last(record, |stats| stats.validation_accuracy)))
+        };
         accuracies.push((size as f64, median(trained.iter().map(|run| end(&run.record)))));
         context.figure(
             "sizes",

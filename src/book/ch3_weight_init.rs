@@ -4,7 +4,8 @@
 use super::Experiment;
 use super::recipes::{images, regularized, seeded};
 use crate::jobs::{
-    Context, ExperimentError, Record, Tolerance, Trained, accuracy_chart, median, percent,
+    ExperimentError, JobContext, Tolerance, TrainedRun, TrainingRecord, accuracy_chart, median,
+    percent,
 };
 use crate::nn::Init;
 use crate::protocol::Figure;
@@ -20,15 +21,15 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-fn after(epoch: u32, runs: &[Trained]) -> f64 {
-    let accuracy = |record: &Record| {
+fn after(epoch: u32, runs: &[TrainedRun]) -> f64 {
+    let accuracy = |record: &TrainingRecord| {
         let stats = record.epochs.iter().find(|stats| stats.epoch == epoch);
         percent(stats.and_then(|stats| stats.validation_accuracy))
     };
     median(runs.iter().map(|run| accuracy(&run.record)))
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let data = images(context);
     // λ/n is the same for the quick budget's 1,000 images as for all 50,000 with λ 5.
     let regularizer = super::recipes::l2(context.budget(5.0, 0.1));

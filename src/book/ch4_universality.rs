@@ -2,7 +2,7 @@
 //! approximate it better.
 
 use super::Experiment;
-use crate::jobs::{Context, ExperimentError, Tolerance, chart};
+use crate::jobs::{ExperimentError, JobContext, Tolerance, chart};
 use crate::nn::layer::Dense;
 use crate::nn::{Activation, Cost, Executor, ForwardCache, Layer, Mode, Network, Real};
 use crate::protocol::{Curve, FigureBody, Scale};
@@ -83,7 +83,7 @@ fn slope(points: &[(f64, f64)]) -> f64 {
     across / points.iter().map(|point| (point.0 - x).powi(2)).sum::<f64>()
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let curve = |name: String, points: Vec<(f64, f64)>| Curve { name, points, scatter: false };
     let function = (0..=400).map(|x| f64::from(x) / 400.0).map(|x| (x, target(x))).collect();
     let by = |n: usize| curve(format!("{n} bars"), outputs(&bars(n), 400));

@@ -2,7 +2,7 @@
 
 use super::Experiment;
 use super::recipes::{images, l2, median_best, regularized, seeded};
-use crate::jobs::{Context, ExperimentError, Tolerance, accuracy_chart};
+use crate::jobs::{ExperimentError, JobContext, Tolerance, accuracy_chart};
 use crate::protocol::Figure;
 use crate::spec::Spec;
 
@@ -18,7 +18,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 /// The book's accuracies with one to four hidden layers, in percent.
 const BOOK: [f64; 4] = [96.48, 96.90, 96.57, 96.53];
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let data = images(context);
     let epochs = context.budget(30, 6);
     let regularizer = l2(context.budget(5.0, 0.1));

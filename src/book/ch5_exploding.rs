@@ -2,7 +2,7 @@
 //! early layers explode; and the problem of section 5.2, how unlikely that is.
 
 use super::Experiment;
-use crate::jobs::{Context, ExperimentError, Tolerance, chart};
+use crate::jobs::{ExperimentError, JobContext, Tolerance, chart};
 use crate::nn::layer::Dense;
 use crate::nn::{Activation, Cost, Executor, ForwardCache, Gradients, Layer, Mode, Network, Real};
 use crate::protocol::{Bar, Curve, FigureBody};
@@ -65,7 +65,7 @@ fn width(w: f64) -> f64 {
     2.0 * inside
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     // A chain of four neurons, large weights, z = 0: every term is 100 · ¼ = 25.
     let exploding = bias_gradients(&chain(100.0));
     // The same with weights of 1: every term is ¼.

@@ -3,7 +3,7 @@
 
 use super::Experiment;
 use super::recipes::{first_images, l2, regularized, seeded};
-use crate::jobs::{Context, ExperimentError, Record, Tolerance, Trained, median};
+use crate::jobs::{ExperimentError, JobContext, Tolerance, TrainedRun, TrainingRecord, median};
 use crate::protocol::{Curve, EpochStats, Figure, FigureBody, Quantity, Scale};
 use crate::spec::Spec;
 
@@ -36,7 +36,7 @@ fn ratio(speeds: &[f64]) -> f64 {
 }
 
 /// ‖δ‖ of each hidden layer by number of epochs trained.
-fn figure(hidden: usize, record: &Record) -> Figure {
+fn figure(hidden: usize, record: &TrainingRecord) -> Figure {
     let curve = |layer: usize| Curve {
         name: format!("hidden layer {}", layer + 1),
         points: record
@@ -63,12 +63,12 @@ fn figure(hidden: usize, record: &Record) -> Figure {
 }
 
 /// The median over runs of `value` for the speeds of all measured steps.
-fn each(runs: &[Trained], value: impl Fn(Vec<Vec<f64>>) -> f64) -> f64 {
-    let measured = |run: &Trained| value(run.record.epochs.iter().filter_map(speeds).collect());
+fn each(runs: &[TrainedRun], value: impl Fn(Vec<Vec<f64>>) -> f64) -> f64 {
+    let measured = |run: &TrainedRun| value(run.record.epochs.iter().filter_map(speeds).collect());
     median(runs.iter().map(measured))
 }
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let all = context.data();
     let (images, epochs) = context.budget((1000, 500), (300, 20));
     let data = first_images(&all, images, context.budget(10_000, 200));

@@ -3,7 +3,9 @@
 use super::Experiment;
 use super::ch6_networks::{SHALLOW, book, dropout};
 use super::recipes::last;
-use crate::jobs::{Context, ExperimentError, Run, Tolerance, accuracy_chart, median, percent};
+use crate::jobs::{
+    ExperimentError, JobContext, PlannedRun, Tolerance, accuracy_chart, median, percent,
+};
 use crate::protocol::Figure;
 use crate::spec::Spec;
 
@@ -18,12 +20,12 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 /// Number of networks.
 const NETWORKS: u64 = 5;
 
-fn run(context: &mut Context) -> Result<(), ExperimentError> {
+fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     let (data, spec) = dropout().budget(context);
     let seeds = (0..context.budget(NETWORKS, 3)).map(|offset| context.seed().wrapping_add(offset));
     let runs = seeds.map(|seed| {
         let spec = Spec { seed, ..spec.clone() };
-        Run::new(format!("seed {seed}"), spec).with_data(data.clone())
+        PlannedRun::new(format!("seed {seed}"), spec).with_data(data.clone())
     });
     let trained = context.train_all(runs.collect(), |records| {
         Some(Figure {

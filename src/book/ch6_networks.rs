@@ -4,14 +4,14 @@
 use super::Experiment;
 use super::recipes::{best, first_images, l2, median_at_best, seeded};
 use crate::data::Dataset;
-use crate::jobs::{Context, ExperimentError, Run, Tolerance, accuracy_chart};
+use crate::jobs::{ExperimentError, JobContext, PlannedRun, Tolerance, accuracy_chart};
 use crate::nn::{Activation, Cost, Init};
 use crate::protocol::Figure;
 use crate::spec::{Expansion, Schedule, Spec};
 use std::sync::Arc;
 
 /// A row of the book, and its check with the quick budget.
-pub(super) struct Row {
+pub(super) struct BookNetwork {
     pub spec: Spec,
     /// Number of seeds whose median is the result; one if a run takes long.
     seeds: usize,
@@ -107,9 +107,9 @@ pub(super) const RECURRENT: Experiment = Experiment {
     ..SHALLOW
 };
 
-impl Row {
+impl BookNetwork {
     /// The images and the recipe for the full or the quick budget.
-    pub(super) fn budget(&self, context: &mut Context) -> (Arc<Dataset>, Spec) {
+    pub(super) fn budget(&self, context: &mut JobContext) -> (Arc<Dataset>, Spec) {
         let (data, spec) = (context.data(), self.spec.clone());
         if !context.quick() {
             return (data, spec);
@@ -147,8 +147,8 @@ pub(super) fn book(percent: f64) -> (f64, Tolerance) {
     (percent, Tolerance::NoWorseThan((200.0 * error).round() / 100.0))
 }
 
-fn shallow() -> Row {
-    Row {
+fn shallow() -> BookNetwork {
+    BookNetwork {
         spec: plain("dense100-softmax10"),
         seeds: 3,
         expected: book(97.80),
@@ -157,8 +157,8 @@ fn shallow() -> Row {
     }
 }
 
-fn conv() -> Row {
-    Row {
+fn conv() -> BookNetwork {
+    BookNetwork {
         spec: plain("conv20x5-pool2-dense100-softmax10"),
         seeds: 1,
         expected: book(98.78),
@@ -167,8 +167,8 @@ fn conv() -> Row {
     }
 }
 
-fn no_dense() -> Row {
-    Row {
+fn no_dense() -> BookNetwork {
+    BookNetwork {
         spec: plain("conv20x5-pool2-softmax10"),
         expected: (98.78, Tolerance::Within(0.5)),
         caption: "20 feature maps with 5 × 5 kernels, max-pooling, softmax outputs, η 0.1. With a \
@@ -177,8 +177,8 @@ fn no_dense() -> Row {
     }
 }
 
-fn conv_2() -> Row {
-    Row {
+fn conv_2() -> BookNetwork {
+    BookNetwork {
         spec: plain("conv20x5-pool2-conv40x5-pool2-dense100-softmax10"),
         expected: book(99.06),
         quick: Quick { eta: 0.2, epochs: 4, ..conv().quick },
@@ -187,8 +187,8 @@ fn conv_2() -> Row {
     }
 }
 
-fn relu() -> Row {
-    Row {
+fn relu() -> BookNetwork {
+    BookNetwork {
         spec: rectified("conv20x5-pool2-conv40x5-pool2-dense100-softmax10"),
         expected: book(99.23),
         quick: Quick { eta: 0.03, epochs: 5, images: 600, at_least: 70.0 },
@@ -198,8 +198,8 @@ fn relu() -> Row {
     }
 }
 
-fn expanded() -> Row {
-    Row {
+fn expanded() -> BookNetwork {
+    BookNetwork {
         spec: Spec { expand: vec![Expansion::Shifts], ..relu().spec },
         expected: book(99.37),
         quick: Quick { epochs: 3, images: 300, ..relu().quick },
@@ -208,9 +208,9 @@ fn expanded() -> Row {
     }
 }
 
-fn two_dense() -> Row {
+fn two_dense() -> BookNetwork {
     let layers = "conv20x5-pool2-conv40x5-pool2-dense100-dense100-softmax10";
-    Row {
+    BookNetwork {
         spec: Spec { layers: layers.into(), ..expanded().spec },
         expected: book(99.43),
         caption: "As 6-expanded with two fully-connected layers of 100 neurons.",
@@ -218,9 +218,9 @@ fn two_dense() -> Row {
     }
 }
 
-pub(super) fn dropout() -> Row {
+pub(super) fn dropout() -> BookNetwork {
     let layers = "conv20x5-pool2-conv40x5-pool2-dense1000-drop0.5-dense1000-drop0.5-softmax10";
-    Row {
+    BookNetwork {
         spec: Spec {
             expand: vec![Expansion::Shifts],
             regularizer: l2(0.0),
@@ -235,8 +235,8 @@ pub(super) fn dropout() -> Row {
     }
 }
 
-fn recurrent() -> Row {
-    Row {
+fn recurrent() -> BookNetwork {
+    BookNetwork {
         spec: Spec {
             activation: Activation::Tanh,
             eta: 0.003,
@@ -253,9 +253,9 @@ fn recurrent() -> Row {
 
 /// Trains the row's network and checks its test accuracy at the epoch with the best validation
 /// accuracy, which is what network3.py reports.
-fn check(context: &mut Context, row: Row) -> Result<(), ExperimentError> {
+fn check(context: &mut JobContext, row: BookNetwork) -> Result<(), ExperimentError> {
     let (data, spec) = row.budget(context);
-    let runs: Vec<Run> =
+    let runs: Vec<PlannedRun> =
         seeded(context, &spec.layers, &spec, &data).into_iter().take(row.seeds).collect();
     let title = spec.layers.clone();
     let trained = context.train_all(runs, |records| {

@@ -1,7 +1,7 @@
 //! The experiments of the book, one file each.
 //!
 //! An experiment trains networks, shows figures and checks the book's claims through its
-//! [`Context`](crate::jobs::Context). It runs in its own thread with the channels of a training run
+//! [`JobContext`](crate::jobs::JobContext). It runs in its own thread with the channels of a training run
 //! ([`Running`](crate::jobs::Running)), so that every front end supports it. To add one, add a file
 //! here and a line to [`EXPERIMENTS`].
 

@@ -3,7 +3,8 @@
 
 use crate::data::{Dataset, Images};
 use crate::jobs::{
-    Context, EpochValue, ExperimentError, Record, Run, Tolerance, accuracy_chart, median, percent,
+    EpochValue, ExperimentError, JobContext, PlannedRun, Tolerance, TrainingRecord, accuracy_chart,
+    median, percent,
 };
 use crate::nn::{Cost, Init, Penalty, Regularizer};
 use crate::protocol::{EpochStats, Figure};
@@ -55,33 +56,38 @@ pub(super) fn first_images(data: &Dataset, train: usize, rest: usize) -> Arc<Dat
 }
 
 /// All of MNIST, or the first 1,000 images of each part with the quick budget.
-pub(super) fn images(context: &mut Context) -> Arc<Dataset> {
+pub(super) fn images(context: &mut JobContext) -> Arc<Dataset> {
     let data = context.data();
     if context.quick() { first_images(&data, 1000, 1000) } else { data }
 }
 
 /// A run of the spec for each of the context's seeds.
-pub(super) fn seeded(context: &Context, name: &str, spec: &Spec, data: &Arc<Dataset>) -> Vec<Run> {
+pub(super) fn seeded(
+    context: &JobContext,
+    name: &str,
+    spec: &Spec,
+    data: &Arc<Dataset>,
+) -> Vec<PlannedRun> {
     let run = |seed| {
         let spec = Spec { seed, ..spec.clone() };
-        Run::new(format!("{name}, seed {seed}"), spec).with_data(Arc::clone(data))
+        PlannedRun::new(format!("{name}, seed {seed}"), spec).with_data(Arc::clone(data))
     };
     context.seeds().into_iter().map(run).collect()
 }
 
 /// The best value of all epochs, in percent.
-pub(super) fn best(record: &Record, reading: EpochValue) -> f64 {
+pub(super) fn best(record: &TrainingRecord, reading: EpochValue) -> f64 {
     percent(record.best(reading))
 }
 
 /// The value of the last epoch.
-pub(super) fn last(record: &Record, reading: EpochValue) -> f64 {
+pub(super) fn last(record: &TrainingRecord, reading: EpochValue) -> f64 {
     record.epochs.last().and_then(reading).unwrap_or(f64::NAN)
 }
 
 /// The median of the runs' best epochs, in percent.
 pub(super) fn median_best<'a>(
-    records: impl IntoIterator<Item = &'a Record>,
+    records: impl IntoIterator<Item = &'a TrainingRecord>,
     reading: EpochValue,
 ) -> f64 {
     median(records.into_iter().map(|record| best(record, reading)))
@@ -89,9 +95,9 @@ pub(super) fn median_best<'a>(
 
 /// The test accuracy at the last of the epochs with the best validation accuracy, as network3.py
 /// reports it; the median of the runs, in percent.
-pub(super) fn median_at_best<'a>(records: impl IntoIterator<Item = &'a Record>) -> f64 {
+pub(super) fn median_at_best<'a>(records: impl IntoIterator<Item = &'a TrainingRecord>) -> f64 {
     let validation = |stats: &EpochStats| stats.validation_accuracy.unwrap_or(f64::NEG_INFINITY);
-    let at_best = |record: &Record| {
+    let at_best = |record: &TrainingRecord| {
         let better = |a: &&EpochStats, b: &&EpochStats| validation(a).total_cmp(&validation(b));
         percent(record.epochs.iter().max_by(better).and_then(|stats| stats.test_accuracy))
     };
@@ -117,12 +123,12 @@ const QUICK_EPOCHS: u32 = 5;
 
 impl AccuracyRow {
     /// Trains the network with every seed and checks the median of the best epochs.
-    pub(super) fn check(self, context: &mut Context) -> Result<(), ExperimentError> {
+    pub(super) fn check(self, context: &mut JobContext) -> Result<(), ExperimentError> {
         let data = images(context);
         let full = self.spec.epochs;
         let spec = Spec { epochs: context.budget(full, QUICK_EPOCHS), ..self.spec.clone() };
         let runs = seeded(context, &spec.layers, &spec, &data);
-        let draw = |records: &[Record]| {
+        let draw = |records: &[TrainingRecord]| {
             Some(Figure {
                 id: "accuracy".into(),
                 title: format!("[{}]: {}", spec.layers.replace(',', ", "), self.measured),

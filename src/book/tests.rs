@@ -1,10 +1,10 @@
 use super::*;
 use crate::jobs::{
-    Context, EnsembleRecipe, ExperimentError, Options, Run, Running, Tolerance, median, percent,
-    train_ensemble,
+    EnsembleRecipe, ExperimentError, JobContext, Options, PlannedRun, Running, Tolerance, median,
+    percent, train_ensemble,
 };
 use crate::model::Model;
-use crate::protocol::{Activity, Command, Content, Event, Outcome, Probe, Step, What};
+use crate::protocol::{Activity, Command, Content, Event, Outcome, Probe, ProbeQuery, StepAmount};
 use crate::spec::Spec;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,10 +21,11 @@ static TWO_RUNS: Experiment = Experiment {
 static PANICS: Experiment =
     Experiment { id: "0-panics", run: |_| panic!("on purpose"), ..TWO_RUNS };
 
-fn two_runs(context: &mut Context) -> Result<(), ExperimentError> {
+fn two_runs(context: &mut JobContext) -> Result<(), ExperimentError> {
     let spec =
         Spec { layers: "784,5,10".into(), epochs: 3, train_size: Some(100), ..Spec::default() };
-    let runs = [1, 2].map(|seed| Run::new(format!("seed {seed}"), Spec { seed, ..spec.clone() }));
+    let runs =
+        [1, 2].map(|seed| PlannedRun::new(format!("seed {seed}"), Spec { seed, ..spec.clone() }));
     let trained = context.train_all(runs.into(), |_| None)?;
     let accuracy = median(trained.iter().map(|t| percent(t.record.best_test_accuracy())));
     context.claim_number("it trains", 0.0, accuracy, Tolerance::AtLeast, "%");
@@ -115,7 +116,7 @@ fn a_step_pauses_and_a_resumed_job_ends() {
     let paused =
         |event: &Event| matches!(event, Event::StatusChanged(s) if s.activity == Activity::Paused);
     until(&running, paused);
-    running.commands.send(Command::Step(Step::Epochs(1))).unwrap();
+    running.commands.send(Command::Step(StepAmount::Epochs(1))).unwrap();
     let events = until(&running, paused);
     let epochs = |events: &[Event]| {
         events.iter().filter(|event| matches!(event, Event::EpochEnded(_))).count()
@@ -149,7 +150,7 @@ fn an_ensemble_is_trained_saved_and_answers_probes_with_votes() {
     assert!(titles[4].starts_with("3 × ") && titles.len() == 5, "{titles:?}");
     assert!(events.iter().any(|event| matches!(event, Event::Saved(_))));
     assert_eq!(Model::load(&file).unwrap().networks().count(), 3);
-    let digit = Probe::live(What::Digit { index: 0 });
+    let digit = Probe::live(ProbeQuery::Digit { index: 0 });
     running.commands.send(Command::Watch(vec![digit])).unwrap();
     let answers = until(&running, |event| matches!(event, Event::Frame(_)));
     let Some(Event::Frame(frame)) = answers.last() else { panic!("a frame") };
@@ -167,7 +168,7 @@ fn pause_after_an_epoch(running: &Running) {
         |event: &Event| matches!(event, Event::StatusChanged(s) if s.activity == Activity::Paused);
     let first = |event: &Event| matches!(event, Event::EpochEnded(stats) if stats.epoch >= 1);
     while !until(running, paused).iter().any(first) {
-        running.commands.send(Command::Step(Step::Epochs(1))).unwrap();
+        running.commands.send(Command::Step(StepAmount::Epochs(1))).unwrap();
     }
 }
 

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 /// The x axis of a chart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Axis {
+pub enum CurveAxis {
     #[default]
     Step,
     /// The epoch given by the run's metric `epoch` for a step, or the step if there is none.
@@ -24,7 +24,7 @@ pub type Xy = (f64, f64);
 
 /// The points of a metric over an axis.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Curve {
+pub struct MetricCurve {
     /// Points not superseded by a later start of the training, in log order.
     pub current: Vec<Xy>,
     /// The superseded pieces.
@@ -37,9 +37,9 @@ const PAUSE: (f64, f64) = (20.0, 60.0);
 
 /// A run's metric over an axis. Points with unknown x are omitted.
 #[must_use]
-pub fn curve(run: &Run, metric: &Metric, axis: Axis) -> Curve {
+pub fn curve(run: &Run, metric: &Metric, axis: CurveAxis) -> MetricCurve {
     let xs = positions(run, metric, axis);
-    let mut curve = Curve::default();
+    let mut curve = MetricCurve::default();
     if !metric.overlaps() {
         let points = xs.into_iter().zip(metric.points().map(|point| point.value));
         curve.current = points.filter(|(x, _)| x.is_finite()).collect();
@@ -68,11 +68,11 @@ pub fn curve(run: &Run, metric: &Metric, axis: Axis) -> Curve {
 }
 
 /// The x coordinate of each point.
-fn positions(run: &Run, metric: &Metric, axis: Axis) -> Vec<f64> {
+fn positions(run: &Run, metric: &Metric, axis: CurveAxis) -> Vec<f64> {
     let steps = || metric.points().map(|point| point.step as f64).collect();
     match axis {
-        Axis::Step => steps(),
-        Axis::Epoch => match run.metric("epoch") {
+        CurveAxis::Step => steps(),
+        CurveAxis::Epoch => match run.metric("epoch") {
             Some(epochs) => {
                 let known: Vec<(i64, f64)> =
                     epochs.current().map(|point| (point.step, point.value)).collect();
@@ -80,12 +80,12 @@ fn positions(run: &Run, metric: &Metric, axis: Axis) -> Vec<f64> {
             }
             None => steps(),
         },
-        Axis::Wall => metric.points().map(|point| point.wall_time).collect(),
-        Axis::Relative => {
+        CurveAxis::Wall => metric.points().map(|point| point.wall_time).collect(),
+        CurveAxis::Relative => {
             let start = start_of(run);
             metric.points().map(|point| point.wall_time - start).collect()
         }
-        Axis::Process => {
+        CurveAxis::Process => {
             let start = start_of(run);
             let times: Vec<f64> = metric.points().map(|point| point.wall_time).collect();
             let pauses = pauses(&times);
@@ -228,7 +228,7 @@ pub fn percentile(values: &[f64], share: f64) -> Option<f64> {
 #[allow(clippy::float_cmp, reason = "these sums are exact")]
 mod tests {
     use super::*;
-    use crate::logs::Record;
+    use crate::logs::LogRecord;
     use proptest::prelude::*;
 
     fn ys(points: &[Xy]) -> Vec<f64> {
@@ -260,22 +260,22 @@ mod tests {
     fn pauses_are_not_part_of_the_process_time() {
         let mut run = Run::new("r".to_owned());
         for (step, wall_time) in (0..).zip([100.0, 110.0, 120.0, 28_920.0, 28_930.0]) {
-            run.apply(0, &Record::Scalar { name: "x", step, wall_time, value: 0.0 });
+            run.apply(0, &LogRecord::Scalar { name: "x", step, wall_time, value: 0.0 });
         }
         let metric = run.metric("x").expect("the metric");
         let at = |axis| {
             curve(&run, metric, axis).current.iter().map(|point| point.0).collect::<Vec<_>>()
         };
-        assert_eq!(at(Axis::Process), [0.0, 10.0, 20.0, 30.0, 40.0]);
-        assert_eq!(at(Axis::Relative)[3], 28_820.0);
-        assert_eq!(at(Axis::Wall)[0], 100.0);
+        assert_eq!(at(CurveAxis::Process), [0.0, 10.0, 20.0, 30.0, 40.0]);
+        assert_eq!(at(CurveAxis::Relative)[3], 28_820.0);
+        assert_eq!(at(CurveAxis::Wall)[0], 100.0);
     }
 
     #[test]
     fn epochs_are_taken_from_the_runs_own_metric() {
         let mut run = Run::new("r".to_owned());
         let mut scalar = |name, step, value| {
-            run.apply(0, &Record::Scalar { name, step, wall_time: f64::NAN, value });
+            run.apply(0, &LogRecord::Scalar { name, step, wall_time: f64::NAN, value });
         };
         scalar("epoch", 10, 1.0);
         scalar("epoch", 20, 2.0);
@@ -283,7 +283,8 @@ mod tests {
             scalar("x", step, 0.0);
         }
         let metric = run.metric("x").expect("the metric");
-        let xs: Vec<f64> = curve(&run, metric, Axis::Epoch).current.iter().map(|p| p.0).collect();
+        let xs: Vec<f64> =
+            curve(&run, metric, CurveAxis::Epoch).current.iter().map(|p| p.0).collect();
         assert_eq!(xs, [0.5, 1.0, 1.5, 2.0]);
     }
 

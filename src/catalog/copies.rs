@@ -1,13 +1,13 @@
 //! Files that duplicate others: skipped, or merged into the run they belong to.
 
-use super::unit::Unit;
+use super::unit::RunFiles;
 use crate::logs::LogFile;
 use crate::logs::formats;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 /// Units by path.
-type Units = BTreeMap<PathBuf, Unit>;
+type Units = BTreeMap<PathBuf, RunFiles>;
 /// Skipped files with the reason.
 type LeftOut = HashMap<PathBuf, String>;
 
@@ -79,7 +79,7 @@ fn join_printed_text(units: &mut Units) {
         .collect();
     for path in printed {
         let Some(dir) = path.parent().filter(|_| path.is_file()) else { continue };
-        if !units.get(dir).is_some_and(Unit::has_metrics) {
+        if !units.get(dir).is_some_and(RunFiles::has_metrics) {
             continue;
         }
         let Some(text) = units.remove(&path) else { continue };

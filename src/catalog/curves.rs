@@ -1,17 +1,17 @@
 //! The curves of a metric as a chart shows them: smoothed, within its range, thinned to its columns.
 
-use super::axis::{self, Axis, Xy};
+use super::axis::{self, CurveAxis, Xy};
 use super::group;
 use super::run::Run;
 use crate::protocol::{CurveQuery, RunAxis, RunCurve};
 
-fn of_axis(axis: RunAxis) -> Axis {
+fn of_axis(axis: RunAxis) -> CurveAxis {
     match axis {
-        RunAxis::Step => Axis::Step,
-        RunAxis::Epoch => Axis::Epoch,
-        RunAxis::Relative => Axis::Relative,
-        RunAxis::Process => Axis::Process,
-        RunAxis::Wall => Axis::Wall,
+        RunAxis::Step => CurveAxis::Step,
+        RunAxis::Epoch => CurveAxis::Epoch,
+        RunAxis::Relative => CurveAxis::Relative,
+        RunAxis::Process => CurveAxis::Process,
+        RunAxis::Wall => CurveAxis::Wall,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Finds log files: walks directories, and recognises each file by its first bytes.
 
-use crate::logs::formats::{self, Format, Role, SAMPLE, Sample};
+use crate::logs::formats::{self, FileRole, FileStart, LogFormat, SAMPLE};
 use std::collections::{HashSet, VecDeque};
 use std::fs::{self, File};
 use std::io::Read;
@@ -22,22 +22,22 @@ pub struct ExaminedFile {
     pub path: PathBuf,
     /// Its length at that time, in bytes.
     pub length: u64,
-    pub verdict: Verdict,
+    pub verdict: FileKind,
 }
 
 /// The result of examining a file.
 #[derive(Clone, Debug)]
-pub enum Verdict {
+pub enum FileKind {
     /// A log, its format, and the reason.
-    Log(&'static Format, String),
+    Log(&'static LogFormat, String),
     /// Not a supported log, and the reason.
     Other(String),
 }
 
-impl Verdict {
+impl FileKind {
     /// The format of a log.
     #[must_use]
-    pub fn format(&self) -> Option<&'static Format> {
+    pub fn format(&self) -> Option<&'static LogFormat> {
         match self {
             Self::Log(format, _) => Some(*format),
             Self::Other(_) => None,
@@ -119,7 +119,7 @@ pub fn first_log(root: &Path, deadline: Instant) -> Option<PathBuf> {
                 directories.push_back((entry.path(), depth + 1));
             } else if kind.is_file() {
                 let found = examine(&entry.path(), false);
-                if matches!(found.verdict, Verdict::Log(format, _) if format.role == Role::Metrics)
+                if matches!(found.verdict, FileKind::Log(format, _) if format.role == FileRole::Metrics)
                 {
                     return Some(found.path);
                 }
@@ -135,7 +135,7 @@ pub fn examine(path: &Path, named: bool) -> ExaminedFile {
     let verdict = |text: String| ExaminedFile {
         path: path.to_path_buf(),
         length: 0,
-        verdict: Verdict::Other(text),
+        verdict: FileKind::Other(text),
     };
     let mut head = Vec::new();
     let mut file = match File::open(path) {
@@ -150,12 +150,12 @@ pub fn examine(path: &Path, named: bool) -> ExaminedFile {
     if let Err(error) = (&mut file).take(SAMPLE as u64).read_to_end(&mut head) {
         return verdict(format!("cannot be read: {error}"));
     }
-    let sample = Sample { path, head: &head, named };
+    let sample = FileStart { path, head: &head, named };
     let verdict = if let Some((format, why)) = formats::recognise(&sample) {
-        Verdict::Log(format, why)
+        FileKind::Log(format, why)
     } else {
         let refusal = formats::refusal(&sample);
-        Verdict::Other(refusal.unwrap_or("no metrics in its first 64 KiB").to_owned())
+        FileKind::Other(refusal.unwrap_or("no metrics in its first 64 KiB").to_owned())
     };
     ExaminedFile { path: path.to_path_buf(), length: data.len(), verdict }
 }

@@ -12,7 +12,7 @@ const DRAWS: usize = 500;
 
 /// The mean of several curves, and a band around it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Band {
+pub struct MeanBand {
     pub mean: Vec<Xy>,
     pub low: Vec<Xy>,
     pub high: Vec<Xy>,
@@ -94,7 +94,7 @@ fn collect(runs: &[&Run], key: impl Fn(&Run) -> String) -> Vec<(String, Vec<usiz
 /// The mean of curves with a band, at the x values of the curve with the most points, up to the end
 /// of the shortest. Curves are interpolated linearly; values that are not finite are omitted.
 #[must_use]
-pub fn band(curves: &[Vec<Xy>], spread: Spread) -> Band {
+pub fn band(curves: &[Vec<Xy>], spread: Spread) -> MeanBand {
     let finite = |curve: &Vec<Xy>| -> Vec<Xy> {
         let mut kept: Vec<Xy> =
             curve.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
@@ -104,13 +104,13 @@ pub fn band(curves: &[Vec<Xy>], spread: Spread) -> Band {
     let curves: Vec<Vec<Xy>> =
         curves.iter().map(finite).filter(|curve| !curve.is_empty()).collect();
     let Some(longest) = curves.iter().max_by_key(|curve| curve.len()) else {
-        return Band::default();
+        return MeanBand::default();
     };
     let ends = curves.iter().filter_map(|curve| Some(curve.last()?.0));
     let end = ends.min_by(f64::total_cmp).unwrap_or(0.0);
     let starts = curves.iter().filter_map(|curve| Some(curve.first()?.0));
     let start = starts.max_by(f64::total_cmp).unwrap_or(0.0);
-    let mut band = Band::default();
+    let mut band = MeanBand::default();
     for &(x, _) in longest.iter().filter(|(x, _)| (start..=end).contains(x)) {
         let values: Vec<f64> = curves.iter().filter_map(|curve| at(curve, x)).collect();
         let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
@@ -168,13 +168,13 @@ fn bootstrap(values: &[f64], mean: f64) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logs::Value;
+    use crate::logs::LogValue;
 
     fn run(name: &str, config: &[(&str, f64)]) -> Run {
         let mut run = Run::new(name.to_owned());
         run.config = config
             .iter()
-            .map(|(name, value)| ((*name).to_owned(), Value::Number(*value)))
+            .map(|(name, value)| ((*name).to_owned(), LogValue::Number(*value)))
             .collect();
         run
     }

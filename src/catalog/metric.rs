@@ -4,7 +4,7 @@ use super::points::Metric;
 
 /// The summary of all points of a metric that were not superseded.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Summary {
+pub struct MetricSummary {
     /// Number of points.
     pub count: usize,
     /// The newest value, finite or not.
@@ -18,10 +18,10 @@ pub struct Summary {
 
 /// Summarizes a metric; `None` without points.
 #[must_use]
-pub fn summarize(metric: &Metric) -> Option<Summary> {
+pub fn summarize(metric: &Metric) -> Option<MetricSummary> {
     let facts = metric.facts()?;
     let best = if lower_is_better(&metric.name) { facts.min } else { facts.max };
-    Some(Summary {
+    Some(MetricSummary {
         count: facts.count,
         last: facts.last,
         best: best.map(|(_, value)| value),

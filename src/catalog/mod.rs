@@ -18,23 +18,23 @@ mod source;
 mod state;
 mod unit;
 
-pub use discover::{ExaminedFile, Verdict, first_log};
+pub use discover::{ExaminedFile, FileKind, first_log};
 pub(crate) use discover::{examine as recognise_file, files as files_below};
 pub use notes::{Note, Notes};
-pub use points::{Facts, Metric, Point};
-pub use run::{Run, Sample, Warning};
+pub use points::{Facts, Metric, MetricPoint};
+pub use run::{LoggedSample, Run, Warning};
 pub use source::{OwnRuns, SharedCatalog};
 pub use state::{Standing, standing};
 
-use crate::logs::formats::{self, Source};
-use crate::logs::{LogFile, Value};
+use crate::logs::formats::{self, ReaderKind};
+use crate::logs::{LogFile, LogValue};
 use parallel::{in_parallel, poll_units};
 use slice::Slice;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
-use unit::Unit;
+use unit::RunFiles;
 
 /// The interval between walks is at least this many times the duration of a walk.
 const WALK_SHARE: u32 = 20;
@@ -52,7 +52,7 @@ const MAX_QUIET: usize = 1000;
 pub struct Catalog {
     roots: Vec<PathBuf>,
     pattern: Option<String>,
-    units: BTreeMap<PathBuf, Unit>,
+    units: BTreeMap<PathBuf, RunFiles>,
     /// All files that were examined.
     found: HashMap<PathBuf, ExaminedFile>,
     /// Files not yet examined, and whether the user named each.
@@ -182,9 +182,9 @@ impl Catalog {
         let mut any = false;
         let mut new_files = Vec::new();
         for mut found in examined {
-            let unknown = matches!(found.verdict, Verdict::Other(_)) && self.pattern.is_some();
+            let unknown = matches!(found.verdict, FileKind::Other(_)) && self.pattern.is_some();
             if let Some(text) = formats::FORMATS.last().filter(|_| unknown) {
-                found.verdict = Verdict::Log(text, "read with --pattern".to_owned());
+                found.verdict = FileKind::Log(text, "read with --pattern".to_owned());
             }
             let before = self.found.get(&found.path).and_then(|found| found.verdict.format());
             let now = found.verdict.format();
@@ -216,13 +216,13 @@ impl Catalog {
     }
 
     /// Whether the run of a file has any data.
-    fn has_content(&self, path: &Path, format: &'static formats::Format) -> bool {
+    fn has_content(&self, path: &Path, format: &'static formats::LogFormat) -> bool {
         let unit = self.units.get(&(format.run)(path));
         unit.is_some_and(|unit| unit.runs.iter().any(|run| !run.is_empty()))
     }
 
     /// Removes a file whose format turned out to be different or unknown.
-    fn drop_file(&mut self, path: &Path, format: &'static formats::Format) {
+    fn drop_file(&mut self, path: &Path, format: &'static formats::LogFormat) {
         let run = (format.run)(path);
         self.left_out.remove(path);
         if let Some(unit) = self.units.get_mut(&run) {
@@ -233,7 +233,7 @@ impl Catalog {
         }
     }
 
-    fn add(&mut self, path: &Path, format: &'static formats::Format) {
+    fn add(&mut self, path: &Path, format: &'static formats::LogFormat) {
         let run = (format.run)(path);
         let name = self.name_of(&run);
         let log = match &self.pattern {
@@ -242,14 +242,14 @@ impl Catalog {
                 LogFile::with_reader(path, format, move || {
                     // The pattern was validated when the catalog was created.
                     match formats::with_pattern(&pattern) {
-                        Ok(reader) => Source::Stream(Box::new(reader)),
-                        Err(_) => Source::Stream(Box::new(crate::logs::text::Text::default())),
+                        Ok(reader) => ReaderKind::Stream(Box::new(reader)),
+                        Err(_) => ReaderKind::Stream(Box::new(crate::logs::text::Text::default())),
                     }
                 })
             }
             _ => LogFile::new(path, format, &[]),
         };
-        let unit = self.units.entry(run.clone()).or_insert_with(|| Unit::new(&run, name));
+        let unit = self.units.entry(run.clone()).or_insert_with(|| RunFiles::new(&run, name));
         unit.add(log, self.next_id, false);
         self.next_id += 1;
     }
@@ -263,7 +263,7 @@ impl Catalog {
             let due = unit.quiet < QUIET || (polls + *index as u64).is_multiple_of(turns);
             end || all || unit.is_behind() || due
         });
-        let mut units: Vec<&mut Unit> = due.map(|(_, unit)| unit).collect();
+        let mut units: Vec<&mut RunFiles> = due.map(|(_, unit)| unit).collect();
         units.sort_by_key(|unit| unit.last_poll);
         let (any, more) = poll_units(units, end, polls, slice);
         if any {
@@ -316,7 +316,7 @@ impl Catalog {
                 let its_own =
                     beside.into_iter().flatten().copied().filter(|own| own.run == run.name);
                 let settings = sources.iter().copied().chain(its_own);
-                let config: BTreeMap<String, Value> =
+                let config: BTreeMap<String, LogValue> =
                     settings.flat_map(|own| own.settings.iter().cloned()).collect();
                 run.configure(config.into_iter().collect());
             }
@@ -332,7 +332,7 @@ impl Catalog {
 
     /// The runs, sorted by path.
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
-        self.units.values().flat_map(Unit::shown)
+        self.units.values().flat_map(RunFiles::shown)
     }
 
     /// A run by its name.
@@ -395,11 +395,11 @@ impl Catalog {
                 let path = found.path.clone();
                 match (&found.verdict, self.left_out.get(&found.path)) {
                     (_, Some(why)) => Explained { path, format: None, why: why.clone(), run: None },
-                    (Verdict::Log(format, why), None) => {
+                    (FileKind::Log(format, why), None) => {
                         let run = owners.get(found.path.as_path()).map(|&run| run.to_owned());
                         Explained { path, format: Some(format.name), why: why.clone(), run }
                     }
-                    (Verdict::Other(why), None) => {
+                    (FileKind::Other(why), None) => {
                         Explained { path, format: None, why: why.clone(), run: None }
                     }
                 }
@@ -469,7 +469,7 @@ struct OwnConfig {
     /// The path of its unit.
     path: PathBuf,
     run: String,
-    settings: Vec<(String, Value)>,
+    settings: Vec<(String, LogValue)>,
     /// Whether its only metrics are those written by `add_hparams`.
     only_hparams: bool,
 }

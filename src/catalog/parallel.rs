@@ -1,7 +1,7 @@
 //! Work on several threads.
 
 use super::slice::Slice;
-use super::unit::Unit;
+use super::unit::RunFiles;
 use std::sync::Mutex;
 
 /// Number of threads for reading.
@@ -36,7 +36,12 @@ pub fn in_parallel<T: Send, R: Send>(tasks: Vec<T>, work: impl Fn(T) -> R + Sync
 
 /// Reads units on several threads during a slice; returns whether there was new data, and
 /// whether more is left.
-pub fn poll_units(units: Vec<&mut Unit>, end: bool, poll: u64, slice: Slice<'_>) -> (bool, bool) {
+pub fn poll_units(
+    units: Vec<&mut RunFiles>,
+    end: bool,
+    poll: u64,
+    slice: Slice<'_>,
+) -> (bool, bool) {
     let count = units.len();
     let queue = Mutex::new(units.into_iter());
     let next = || queue.lock().ok().and_then(|mut queue| queue.next());

@@ -58,7 +58,7 @@ struct Segment {
 
 /// A point.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
+pub struct MetricPoint {
     pub step: i64,
     pub wall_time: f64,
     pub value: f64,
@@ -71,7 +71,7 @@ impl Metric {
     }
 
     /// Adds a point from a file.
-    pub fn push(&mut self, file: usize, point: Point) {
+    pub fn push(&mut self, file: usize, point: MetricPoint) {
         let goes_back = self.steps.last().is_some_and(|&last| point.step < last);
         if goes_back || self.segments.last().is_none_or(|last| last.file != file) {
             self.segments.push(Segment { start: self.steps.len(), file, restart: None });
@@ -164,8 +164,8 @@ impl Metric {
 
     /// A point by index.
     #[must_use]
-    pub fn point(&self, index: usize) -> Option<Point> {
-        Some(Point {
+    pub fn point(&self, index: usize) -> Option<MetricPoint> {
+        Some(MetricPoint {
             step: *self.steps.get(index)?,
             wall_time: *self.wall_times.get(index)?,
             value: *self.values.get(index)?,
@@ -173,17 +173,17 @@ impl Metric {
     }
 
     /// All points, including superseded ones.
-    pub fn points(&self) -> impl Iterator<Item = Point> + '_ {
+    pub fn points(&self) -> impl Iterator<Item = MetricPoint> + '_ {
         self.steps
             .iter()
             .zip(&self.wall_times)
             .zip(&self.values)
-            .map(|((&step, &wall_time), &value)| Point { step, wall_time, value })
+            .map(|((&step, &wall_time), &value)| MetricPoint { step, wall_time, value })
     }
 
     /// The newest point.
     #[must_use]
-    pub fn last(&self) -> Option<Point> {
+    pub fn last(&self) -> Option<MetricPoint> {
         self.point(self.len().checked_sub(1)?)
     }
 
@@ -210,7 +210,7 @@ impl Metric {
     }
 
     /// The points that are not superseded.
-    pub fn current(&self) -> impl Iterator<Item = Point> + '_ {
+    pub fn current(&self) -> impl Iterator<Item = MetricPoint> + '_ {
         let superseded = if self.overlaps { self.superseded() } else { Vec::new() };
         self.points()
             .enumerate()
@@ -233,7 +233,7 @@ mod tests {
         let mut metric = Metric::new("x");
         for (file, steps) in parts {
             for &step in *steps {
-                metric.push(*file, Point { step, wall_time: 0.0, value: step as f64 });
+                metric.push(*file, MetricPoint { step, wall_time: 0.0, value: step as f64 });
             }
         }
         metric
@@ -262,7 +262,7 @@ mod tests {
     fn a_restart_also_supersedes_points_that_are_not_logged_again() {
         let mut metric = metric(&[(0, &[0, 10, 20])]);
         metric.restart(1, 10);
-        metric.push(1, Point { step: 30, wall_time: 0.0, value: 0.0 });
+        metric.push(1, MetricPoint { step: 30, wall_time: 0.0, value: 0.0 });
         assert_eq!(kept(&metric), [0, 30]);
         metric.forget(1);
         assert_eq!(kept(&metric), [0, 10, 20]);
@@ -282,7 +282,7 @@ mod tests {
                     metric.restart(file, step);
                 }
                 let value = if value == 2 { f64::NAN } else { f64::from(value) };
-                metric.push(file, Point { step, wall_time: 0.0, value });
+                metric.push(file, MetricPoint { step, wall_time: 0.0, value });
                 if index % 5 == 0 {
                     metric.refresh_facts();
                 }

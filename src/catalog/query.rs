@@ -13,9 +13,9 @@
 //! regular expression, which must match one of these texts.
 //! these texts.
 
-use super::metric::{Summary, summarize};
+use super::metric::{MetricSummary, summarize};
 use super::run::Run;
-use crate::logs::Value;
+use crate::logs::LogValue;
 use regex_lite::Regex;
 
 /// A parsed query.
@@ -69,9 +69,9 @@ pub struct Subject<'a> {
     pub title: Option<&'a str>,
     pub group: Option<&'a str>,
     pub step: Option<i64>,
-    pub config: &'a [(String, Value)],
+    pub config: &'a [(String, LogValue)],
     /// Returns the summary of a metric.
-    pub metric: &'a dyn Fn(&str) -> Option<Summary>,
+    pub metric: &'a dyn Fn(&str) -> Option<MetricSummary>,
     pub extra: Extra<'a>,
 }
 
@@ -100,7 +100,7 @@ pub fn parse(text: &str) -> Result<Query, String> {
         return Ok(Query::Anywhere(pattern));
     }
     let tokens = tokens(text)?;
-    let mut parser = Parser { tokens, at: 0 };
+    let mut parser = QueryParser { tokens, at: 0 };
     if parser.tokens.is_empty() {
         return Ok(Query::All(Vec::new()));
     }
@@ -166,12 +166,12 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
     Ok(tokens)
 }
 
-struct Parser {
+struct QueryParser {
     tokens: Vec<Token>,
     at: usize,
 }
 
-impl Parser {
+impl QueryParser {
     fn peek(&self) -> Option<&Token> {
         self.tokens.get(self.at)
     }
@@ -259,7 +259,7 @@ impl Parser {
 }
 
 /// The value of a name.
-enum Found {
+enum QueryValue {
     Number(f64),
     Text(String),
 }
@@ -290,8 +290,8 @@ impl Query {
             Self::Word(word) => subject.texts().any(|text| text.to_lowercase().contains(word)),
             Self::Anywhere(pattern) => subject.texts().any(|text| pattern.is_match(text)),
             Self::Match { name, pattern } => match find(subject, name) {
-                Some(Found::Text(text)) => pattern.is_match(&text),
-                Some(Found::Number(number)) => pattern.is_match(&number.to_string()),
+                Some(QueryValue::Text(text)) => pattern.is_match(&text),
+                Some(QueryValue::Number(number)) => pattern.is_match(&number.to_string()),
                 None => false,
             },
             Self::Compare { name, test, value } => match find(subject, name) {
@@ -302,49 +302,55 @@ impl Query {
     }
 }
 
-fn find(subject: &Subject<'_>, name: &str) -> Option<Found> {
+fn find(subject: &Subject<'_>, name: &str) -> Option<QueryValue> {
     if let Some((_, setting)) = subject.config.iter().find(|(known, _)| known == name) {
         return Some(match setting {
-            Value::Number(number) => Found::Number(*number),
-            other => Found::Text(other.to_string()),
+            LogValue::Number(number) => QueryValue::Number(*number),
+            other => QueryValue::Text(other.to_string()),
         });
     }
     let summary = subject.metric;
     if let Some(summary) = summary(name) {
-        return Some(Found::Number(summary.best.unwrap_or(summary.last)));
+        return Some(QueryValue::Number(summary.best.unwrap_or(summary.last)));
     }
     match name.split_once(':') {
-        Some(("last", name)) => return summary(name).map(|summary| Found::Number(summary.last)),
-        Some(("best", name)) => return summary(name).and_then(|s| s.best).map(Found::Number),
+        Some(("last", name)) => {
+            return summary(name).map(|summary| QueryValue::Number(summary.last));
+        }
+        Some(("best", name)) => return summary(name).and_then(|s| s.best).map(QueryValue::Number),
         Some(("count", name)) => {
-            return summary(name).map(|summary| Found::Number(summary.count as f64));
+            return summary(name).map(|summary| QueryValue::Number(summary.count as f64));
         }
         _ => {}
     }
     match name {
-        "step" => subject.step.map(|step| Found::Number(step as f64)),
-        "state" => Some(Found::Text(subject.extra.state.to_owned())),
-        "name" => Some(Found::Text(subject.name.to_owned())),
-        "label" => subject.extra.label.map(|label| Found::Text(label.to_owned())),
-        "group" => subject.group.map(|group| Found::Text(group.to_owned())),
-        "tag" => Some(Found::Text(subject.extra.tags.join(" "))),
-        "note" => Some(Found::Text(subject.extra.note.to_owned())),
+        "step" => subject.step.map(|step| QueryValue::Number(step as f64)),
+        "state" => Some(QueryValue::Text(subject.extra.state.to_owned())),
+        "name" => Some(QueryValue::Text(subject.name.to_owned())),
+        "label" => subject.extra.label.map(|label| QueryValue::Text(label.to_owned())),
+        "group" => subject.group.map(|group| QueryValue::Text(group.to_owned())),
+        "tag" => Some(QueryValue::Text(subject.extra.tags.join(" "))),
+        "note" => Some(QueryValue::Text(subject.extra.note.to_owned())),
         // The last component of a nested name is enough: `lr` for `optim.lr`.
         _ => {
             let is_it =
                 |known: &str| known.strip_suffix(name).is_some_and(|front| front.ends_with('.'));
             let (_, setting) = subject.config.iter().find(|(known, _)| is_it(known))?;
-            Some(setting.number().map_or_else(|| Found::Text(setting.to_string()), Found::Number))
+            Some(
+                setting
+                    .number()
+                    .map_or_else(|| QueryValue::Text(setting.to_string()), QueryValue::Number),
+            )
         }
     }
 }
 
-fn compare(found: &Found, test: Test, value: &str) -> bool {
+fn compare(found: &QueryValue, test: Test, value: &str) -> bool {
     let number = crate::logs::number::parse(value);
     let ordering = match (found, number) {
-        (Found::Number(found), Some(value)) => found.partial_cmp(&value),
-        (Found::Number(found), None) => Some(found.to_string().as_str().cmp(value)),
-        (Found::Text(found), _) => Some(found.to_lowercase().cmp(&value.to_lowercase())),
+        (QueryValue::Number(found), Some(value)) => found.partial_cmp(&value),
+        (QueryValue::Number(found), None) => Some(found.to_string().as_str().cmp(value)),
+        (QueryValue::Text(found), _) => Some(found.to_lowercase().cmp(&value.to_lowercase())),
     };
     match (ordering, test) {
         (None, test) => test == Test::NotEqual,
@@ -360,21 +366,21 @@ fn compare(found: &Found, test: Test, value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logs::Record;
+    use crate::logs::LogRecord;
     use proptest::prelude::*;
 
     fn run() -> Run {
         let mut run = Run::new("sweep/mlp-3".to_owned());
         for (step, value) in [(0, 0.5), (1, 0.95), (2, 0.9)] {
-            run.apply(0, &Record::Scalar { name: "val/acc", step, wall_time: f64::NAN, value });
+            run.apply(0, &LogRecord::Scalar { name: "val/acc", step, wall_time: f64::NAN, value });
             run.apply(
                 0,
-                &Record::Scalar { name: "loss", step, wall_time: f64::NAN, value: f64::NAN },
+                &LogRecord::Scalar { name: "loss", step, wall_time: f64::NAN, value: f64::NAN },
             );
         }
         run.config = vec![
-            ("act".to_owned(), Value::Text("ReLU".to_owned())),
-            ("optim.lr".to_owned(), Value::Number(0.005)),
+            ("act".to_owned(), LogValue::Text("ReLU".to_owned())),
+            ("optim.lr".to_owned(), LogValue::Number(0.005)),
         ];
         run
     }

@@ -1,7 +1,7 @@
 //! A run: all data read from its logs.
 
-use super::points::{Metric, Point};
-use crate::logs::{Bucket, Record, Sink, State, Value};
+use super::points::{Metric, MetricPoint};
+use crate::logs::{HistogramBucket, LogRecord, LogValue, Sink, WriterState};
 use std::collections::{HashMap, VecDeque};
 
 /// Maximum number of printed lines kept per run.
@@ -24,22 +24,22 @@ pub struct Run {
     pub title: Option<String>,
     pub group: Option<String>,
     /// Its state according to the writer.
-    pub state: Option<State>,
+    pub state: Option<WriterState>,
     /// Start time in seconds since 1970.
     pub started: Option<f64>,
     /// Completed and total units of its progress bar.
     pub progress: Option<(u64, u64)>,
     pub metrics: Vec<Metric>,
-    pub texts: Vec<Sample<String>>,
-    pub images: Vec<Sample<Vec<u8>>>,
-    pub histograms: Vec<Sample<Vec<Bucket>>>,
+    pub texts: Vec<LoggedSample<String>>,
+    pub images: Vec<LoggedSample<Vec<u8>>>,
+    pub histograms: Vec<LoggedSample<Vec<HistogramBucket>>>,
     /// The last printed lines.
     pub lines: VecDeque<String>,
     pub warnings: Vec<Warning>,
     /// Its hyper-parameters, including those of directories above it, sorted by name.
-    pub config: Vec<(String, Value)>,
+    pub config: Vec<(String, LogValue)>,
     /// Its own hyper-parameters, with the file each comes from.
-    own_config: Vec<(usize, String, Value)>,
+    own_config: Vec<(usize, String, LogValue)>,
     /// The ids of its files, sorted by name.
     pub file_order: Vec<usize>,
     by_name: HashMap<String, usize>,
@@ -57,7 +57,7 @@ pub struct Run {
 
 /// A value at a step.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sample<T> {
+pub struct LoggedSample<T> {
     pub file: usize,
     pub name: String,
     pub step: i64,
@@ -88,7 +88,7 @@ impl Run {
 
     /// Finds a hyper-parameter by name.
     #[must_use]
-    pub fn setting(&self, name: &str) -> Option<&Value> {
+    pub fn setting(&self, name: &str) -> Option<&LogValue> {
         self.config.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
@@ -107,7 +107,7 @@ impl Run {
 
     /// The state according to the writer, unless data logged later show that the run goes on.
     #[must_use]
-    pub fn reported_state(&self) -> Option<State> {
+    pub fn reported_state(&self) -> Option<WriterState> {
         let later = self.state_time.zip(self.last_time()).is_some_and(|(state, last)| {
             // The writer of an end may write its last values with it.
             last > state + 1.0
@@ -126,7 +126,7 @@ impl Run {
     }
 
     /// Its own hyper-parameters.
-    pub fn own_config(&self) -> impl Iterator<Item = (&str, &Value)> {
+    pub fn own_config(&self) -> impl Iterator<Item = (&str, &LogValue)> {
         self.own_config.iter().map(|(_, name, value)| (name.as_str(), value))
     }
 
@@ -137,7 +137,7 @@ impl Run {
     }
 
     /// Sets the hyper-parameters.
-    pub fn configure(&mut self, config: Vec<(String, Value)>) {
+    pub fn configure(&mut self, config: Vec<(String, LogValue)>) {
         if self.config != config {
             self.config = config;
             self.changes += 1;
@@ -145,15 +145,15 @@ impl Run {
     }
 
     /// Applies a record of one of its files.
-    pub fn apply(&mut self, file: usize, record: &Record<'_>) {
+    pub fn apply(&mut self, file: usize, record: &LogRecord<'_>) {
         self.changes += 1;
         match *record {
-            Record::Scalar { name, step, wall_time, value } => {
+            LogRecord::Scalar { name, step, wall_time, value } => {
                 if let Some(metric) = self.metric_mut(name) {
-                    metric.push(file, Point { step, wall_time, value });
+                    metric.push(file, MetricPoint { step, wall_time, value });
                 }
             }
-            Record::Config { name, ref value } => {
+            LogRecord::Config { name, ref value } => {
                 let setting = (file, name.to_owned(), value.clone());
                 match self.own_config.iter().position(|(_, known, _)| known == name) {
                     // If files disagree, the last in order counts, regardless of which was read first.
@@ -162,58 +162,58 @@ impl Run {
                     None => self.own_config.push(setting),
                 }
             }
-            Record::Text { name, step, wall_time, text } => {
+            LogRecord::Text { name, step, wall_time, text } => {
                 let content = text.to_owned();
                 keep(
                     &mut self.texts,
-                    Sample { file, name: name.to_owned(), step, wall_time, content },
+                    LoggedSample { file, name: name.to_owned(), step, wall_time, content },
                 );
             }
-            Record::Histogram { name, step, wall_time, buckets } => {
+            LogRecord::Histogram { name, step, wall_time, buckets } => {
                 let content = buckets.to_vec();
-                let sample = Sample { file, name: name.to_owned(), step, wall_time, content };
+                let sample = LoggedSample { file, name: name.to_owned(), step, wall_time, content };
                 keep(&mut self.histograms, sample);
             }
-            Record::Image { name, step, wall_time, encoded } => {
+            LogRecord::Image { name, step, wall_time, encoded } => {
                 self.image_bytes += encoded.len();
                 let content = encoded.to_vec();
                 keep(
                     &mut self.images,
-                    Sample { file, name: name.to_owned(), step, wall_time, content },
+                    LoggedSample { file, name: name.to_owned(), step, wall_time, content },
                 );
                 while self.image_bytes > MAX_IMAGE_BYTES && self.images.len() > 1 {
                     self.image_bytes -= self.images.remove(0).content.len();
                 }
             }
-            Record::Restart { step } => {
+            LogRecord::Restart { step } => {
                 self.metrics.iter_mut().for_each(|metric| metric.restart(file, step));
                 self.state = None;
             }
-            Record::Title { name } => self.title = Some(name.to_owned()),
-            Record::Group { name } => self.group = Some(name.to_owned()),
-            Record::State(state) => {
+            LogRecord::Title { name } => self.title = Some(name.to_owned()),
+            LogRecord::Group { name } => self.group = Some(name.to_owned()),
+            LogRecord::State(state) => {
                 (self.state, self.state_from, self.state_time) = (Some(state), Some(file), None);
             }
-            Record::StateAt { state, wall_time } => {
+            LogRecord::StateAt { state, wall_time } => {
                 (self.state, self.state_from) = (Some(state), Some(file));
                 self.state_time = Some(wall_time).filter(|time| time.is_finite());
             }
-            Record::Started { wall_time } => self.started = Some(wall_time),
-            Record::Progress { done, total } => {
+            LogRecord::Started { wall_time } => self.started = Some(wall_time),
+            LogRecord::Progress { done, total } => {
                 (self.progress, self.progress_from) = (Some((done, total)), Some(file));
             }
-            Record::Line { text } => {
+            LogRecord::Line { text } => {
                 if self.lines.len() == MAX_LINES {
                     self.lines.pop_front();
                 }
                 self.lines.push_back(text.to_owned());
             }
-            Record::Warning { offset, ref text } => {
+            LogRecord::Warning { offset, ref text } => {
                 if self.warnings.len() < MAX_WARNINGS {
                     self.warnings.push(Warning { file, offset, text: text.clone() });
                 }
             }
-            Record::Run { .. } | Record::Reset => {}
+            LogRecord::Run { .. } | LogRecord::Reset => {}
         }
     }
 
@@ -265,7 +265,7 @@ impl Run {
 }
 
 /// Adds a sample; drops the oldest of its name if there are too many.
-fn keep<T>(samples: &mut Vec<Sample<T>>, sample: Sample<T>) {
+fn keep<T>(samples: &mut Vec<LoggedSample<T>>, sample: LoggedSample<T>) {
     if samples.len() >= MAX_SAMPLES {
         let same = samples.iter().filter(|known| known.name == sample.name).count();
         if same >= MAX_SAMPLES || samples.len() >= 8 * MAX_SAMPLES {
@@ -288,9 +288,9 @@ pub struct RunSink<'a> {
 }
 
 impl Sink for RunSink<'_> {
-    fn record(&mut self, record: Record<'_>) {
+    fn record(&mut self, record: LogRecord<'_>) {
         match record {
-            Record::Run { name } => {
+            LogRecord::Run { name } => {
                 let full = format!("{}/{name}", self.runs[0].name);
                 let known = self.runs.iter().position(|run| run.name == full);
                 self.current = known.unwrap_or_else(|| {
@@ -298,11 +298,11 @@ impl Sink for RunSink<'_> {
                     self.runs.len() - 1
                 });
             }
-            Record::Reset => {
+            LogRecord::Reset => {
                 self.runs.iter_mut().for_each(|run| run.forget(self.file));
                 self.current = 0;
             }
-            Record::Line { .. } | Record::Warning { .. } => {
+            LogRecord::Line { .. } | LogRecord::Warning { .. } => {
                 self.runs[self.current].apply(self.file, &record);
             }
             _ if self.only_lines => {}

@@ -1,7 +1,7 @@
 //! Histograms, pictures and texts of a run, for front ends.
 
-use super::run::{Run, Sample};
-use crate::protocol::{Bitmap, Histogram, SampleContent, SampleKind, SampleSeries};
+use super::run::{LoggedSample, Run};
+use crate::protocol::{Bitmap, SampleContent, SampleKind, SampleSeries, TensorHistogram};
 use image::{ImageReader, Limits};
 use std::io::Cursor;
 
@@ -20,7 +20,7 @@ pub fn series(run: &Run, kind: SampleKind) -> Vec<SampleSeries> {
     }
 }
 
-fn by_name<T>(samples: &[Sample<T>]) -> Vec<SampleSeries> {
+fn by_name<T>(samples: &[LoggedSample<T>]) -> Vec<SampleSeries> {
     let mut series: Vec<SampleSeries> = Vec::new();
     for sample in samples {
         match series.iter_mut().find(|known| known.name == sample.name) {
@@ -39,26 +39,28 @@ pub fn counts(run: &Run) -> [usize; 3] {
 }
 
 /// The content of a sample, before decoding.
-pub enum Raw {
+pub enum RawSample {
     Image(Vec<u8>),
     Text(String),
 }
 
 /// The sample of a name at an index of its series.
-pub fn raw(run: &Run, kind: SampleKind, name: &str, place: usize) -> Option<Raw> {
+pub fn raw(run: &Run, kind: SampleKind, name: &str, place: usize) -> Option<RawSample> {
     match kind {
         SampleKind::Histogram => None,
-        SampleKind::Image => at(&run.images, name, place).map(|image| Raw::Image(image.clone())),
-        SampleKind::Text => at(&run.texts, name, place).map(|text| Raw::Text(text.clone())),
+        SampleKind::Image => {
+            at(&run.images, name, place).map(|image| RawSample::Image(image.clone()))
+        }
+        SampleKind::Text => at(&run.texts, name, place).map(|text| RawSample::Text(text.clone())),
     }
 }
 
-fn at<'a, T>(samples: &'a [Sample<T>], name: &str, place: usize) -> Option<&'a T> {
+fn at<'a, T>(samples: &'a [LoggedSample<T>], name: &str, place: usize) -> Option<&'a T> {
     let mut named = samples.iter().filter(|sample| sample.name == name);
     named.nth(place).map(|sample| &sample.content)
 }
 
-impl Raw {
+impl RawSample {
     /// Decodes it.
     pub fn decode(self) -> SampleContent {
         match self {
@@ -91,10 +93,10 @@ fn picture(bytes: &[u8]) -> image::ImageResult<Bitmap> {
 }
 
 /// The histograms of a name, oldest first.
-pub fn histograms(run: &Run, name: &str) -> Vec<Histogram> {
+pub fn histograms(run: &Run, name: &str) -> Vec<TensorHistogram> {
     let named = run.histograms.iter().filter(|sample| sample.name == name);
     named
-        .map(|sample| Histogram {
+        .map(|sample| TensorHistogram {
             step: sample.step,
             buckets: sample.content.iter().map(|b| [b.left, b.right, b.count]).collect(),
         })
@@ -104,7 +106,7 @@ pub fn histograms(run: &Run, name: &str) -> Vec<Histogram> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logs::Record;
+    use crate::logs::LogRecord;
 
     #[test]
     fn pictures_are_decoded_and_others_give_an_error() {
@@ -113,7 +115,7 @@ mod tests {
         image.write_to(&mut Cursor::new(&mut png), image::ImageFormat::Png).unwrap();
         let mut run = Run::new("r".to_owned());
         for (step, encoded) in [(1, png.as_slice()), (2, b"nothing")] {
-            run.apply(0, &Record::Image { name: "x", step, wall_time: 0.0, encoded });
+            run.apply(0, &LogRecord::Image { name: "x", step, wall_time: 0.0, encoded });
         }
         assert_eq!(series(&run, SampleKind::Image)[0].steps, [1, 2]);
         assert_eq!(counts(&run), [0, 1, 0]);

@@ -3,17 +3,17 @@
 use super::axis::{self, Xy};
 use super::curves::{grouped, single};
 use super::group;
-use super::metric::{Summary, summarize};
+use super::metric::{MetricSummary, summarize};
 use super::notes::{self, Note, Notes};
 use super::query::{self, Extra, Subject};
 use super::run::Run;
 use super::samples;
 use super::state::{Standing, standing};
 use super::{Catalog, Metric, PlacedRun};
-use crate::logs::Value;
+use crate::logs::LogValue;
 use crate::protocol::{
-    CurveQuery, CurveSet, Grouping, Histogram, MetricFacts, RunEdit, RunRow, RunSource, RunTable,
-    SampleContent, SampleKind, SampleSeries,
+    CurveQuery, CurveSet, Grouping, MetricFacts, RunEdit, RunRow, RunSource, RunTable,
+    SampleContent, SampleKind, SampleSeries, TensorHistogram,
 };
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
@@ -78,7 +78,7 @@ struct CachedRow {
     /// The value of [`Run::changes`] for which it was computed.
     changes: u64,
     row: RunRow,
-    config: Vec<(String, Value)>,
+    config: Vec<(String, LogValue)>,
     group: Option<String>,
     path: PathBuf,
     /// The key of its notes.
@@ -317,9 +317,9 @@ fn row(run: &Run) -> RunRow {
 }
 
 /// The summary of a metric from a row of the table.
-fn facts_of(row: &RunRow, name: &str) -> Option<Summary> {
+fn facts_of(row: &RunRow, name: &str) -> Option<MetricSummary> {
     let facts = row.metrics.iter().find(|facts| facts.name == name)?;
-    Some(Summary {
+    Some(MetricSummary {
         count: usize::try_from(facts.count).unwrap_or(usize::MAX),
         last: facts.last,
         best: facts.best,
@@ -411,7 +411,7 @@ impl RunSource for SharedCatalog {
         Some(raw.decode())
     }
 
-    fn histograms(&self, run: &str, name: &str) -> Option<Vec<Histogram>> {
+    fn histograms(&self, run: &str, name: &str) -> Option<Vec<TensorHistogram>> {
         Some(samples::histograms(self.try_lock_catalog()?.run(run)?, name))
     }
 

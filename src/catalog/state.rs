@@ -1,7 +1,7 @@
 //! The standing of a run: running, held, stalled, ended, interrupted or failed.
 
 use super::run::Run;
-use crate::logs::State;
+use crate::logs::WriterState;
 
 /// The standing of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,9 +43,9 @@ const ENDED: (f64, f64) = (200.0, 3600.0);
 #[must_use]
 pub fn standing(run: &Run, written: Option<f64>, now: f64) -> Standing {
     match run.reported_state() {
-        Some(State::Finished) => return Standing::Ended,
-        Some(State::Failed) => return Standing::Failed,
-        Some(State::Running) | None => {}
+        Some(WriterState::Finished) => return Standing::Ended,
+        Some(WriterState::Failed) => return Standing::Failed,
+        Some(WriterState::Running) | None => {}
     }
     let silent = now - written.or(run.last_time()).unwrap_or(now);
     let pace = pace(run).unwrap_or(0.0);
@@ -77,20 +77,20 @@ fn pace(run: &Run) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logs::Record;
+    use crate::logs::LogRecord;
 
     #[test]
     fn a_run_is_stalled_relative_to_its_own_pace() {
         let mut run = Run::new("r".to_owned());
         for step in 0..10 {
             let wall_time = step as f64 * 60.0;
-            run.apply(0, &Record::Scalar { name: "x", step, wall_time, value: 0.0 });
+            run.apply(0, &LogRecord::Scalar { name: "x", step, wall_time, value: 0.0 });
         }
         assert_eq!(standing(&run, Some(540.0), 600.0), Standing::Running);
         assert_eq!(standing(&run, Some(540.0), 540.0 + 1100.0), Standing::Running);
         assert_eq!(standing(&run, Some(540.0), 540.0 + 1300.0), Standing::Stalled);
         assert_eq!(standing(&run, Some(540.0), 540.0 + 13_000.0), Standing::Ended);
-        run.apply(0, &Record::State(State::Failed));
+        run.apply(0, &LogRecord::State(WriterState::Failed));
         assert_eq!(standing(&run, None, 600.0), Standing::Failed);
     }
 
@@ -100,14 +100,14 @@ mod tests {
         let mut run = Run::new("r".to_owned());
         let scalar = |step| {
             let wall_time = 100.0 + step as f64;
-            Record::Scalar { name: "x", step, wall_time, value: 0.0 }
+            LogRecord::Scalar { name: "x", step, wall_time, value: 0.0 }
         };
-        run.apply(0, &Record::StateAt { state: State::Finished, wall_time: 100.0 });
+        run.apply(0, &LogRecord::StateAt { state: WriterState::Finished, wall_time: 100.0 });
         run.apply(0, &scalar(0));
         assert_eq!(standing(&run, Some(100.0), 101.0), Standing::Ended, "written with the end");
         (1..10).for_each(|step| run.apply(0, &scalar(step)));
         assert_eq!(standing(&run, Some(109.0), 110.0), Standing::Running);
-        run.apply(0, &Record::StateAt { state: State::Finished, wall_time: 109.5 });
+        run.apply(0, &LogRecord::StateAt { state: WriterState::Finished, wall_time: 109.5 });
         assert_eq!(standing(&run, Some(109.5), 110.0), Standing::Ended);
     }
 }

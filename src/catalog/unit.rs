@@ -2,15 +2,15 @@
 
 use super::points::Metric;
 use super::run::{Run, RunSink};
-use crate::logs::formats::Role;
+use crate::logs::formats::FileRole;
 use crate::logs::{LogFile, Poll};
 use std::path::{Path, PathBuf};
 
 /// A directory or file that is a run, with its log files sorted by name.
 #[derive(Debug)]
-pub struct Unit {
+pub struct RunFiles {
     pub path: PathBuf,
-    pub files: Vec<Member>,
+    pub files: Vec<UnitFile>,
     /// Its own run first, then those inside its files.
     pub runs: Vec<Run>,
     /// Number of consecutive reads without new data.
@@ -21,7 +21,7 @@ pub struct Unit {
 
 /// A file of a unit.
 #[derive(Debug)]
-pub struct Member {
+pub struct UnitFile {
     pub log: LogFile,
     /// A number that never changes for this file.
     pub id: usize,
@@ -32,7 +32,7 @@ pub struct Member {
     pub problem: Option<String>,
 }
 
-impl Unit {
+impl RunFiles {
     #[must_use]
     pub fn new(path: &Path, name: String) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl Unit {
     /// Adds a file in order of names.
     pub fn add(&mut self, log: LogFile, id: usize, only_lines: bool) {
         let at = self.files.partition_point(|member| member.log.path() < log.path());
-        self.files.insert(at, Member { log, id, only_lines, current: 0, problem: None });
+        self.files.insert(at, UnitFile { log, id, only_lines, current: 0, problem: None });
         let order: Vec<usize> = self.files.iter().map(|member| member.id).collect();
         self.runs.iter_mut().for_each(|run| run.file_order.clone_from(&order));
     }
@@ -65,7 +65,7 @@ impl Unit {
     pub fn has_metrics(&self) -> bool {
         self.files
             .iter()
-            .any(|member| !member.only_lines && member.log.format().role == Role::Metrics)
+            .any(|member| !member.only_lines && member.log.format().role == FileRole::Metrics)
     }
 
     /// Reads new data from its files; returns whether there was any.

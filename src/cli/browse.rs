@@ -7,7 +7,7 @@ use super::error::{Usage, of_spawn};
 use super::setup;
 use crate::protocol::RunKind;
 use crate::train::{SpawnError, open_model, open_predictions};
-use crate::ui::{Setup, ViewId};
+use crate::ui::{DashboardSetup, ViewId};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(super) fn run(args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<Ex
         let problem = format!("{why}; `nntop eval` measures a model without one");
         return Err(Usage::because(problem).into());
     }
-    let setup = Setup { model: Some(networks), ..setup::of_process(display) };
+    let setup = DashboardSetup { model: Some(networks), ..setup::of_process(display) };
     dashboard::show_as(handle, setup, display)
 }
 
@@ -48,7 +48,10 @@ fn predictions(file: &Path, args: &BrowseArgs, display: &DisplayArgs) -> anyhow:
         return Err(Usage::because(why.to_string()).into());
     }
     let handle = open_predictions(predictions).map_err(of_spawn)?;
-    let setup =
-        Setup { kind: RunKind::Predictions, view: ViewId::Digits, ..setup::of_process(display) };
+    let setup = DashboardSetup {
+        kind: RunKind::Predictions,
+        view: ViewId::Digits,
+        ..setup::of_process(display)
+    };
     dashboard::show_as(handle, setup, display)
 }

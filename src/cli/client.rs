@@ -2,7 +2,7 @@
 
 use super::output;
 use super::sessions::{self, Start};
-use crate::session::{PROTOCOL_TEXT, PYTHON_CLIENT, ScriptSpec, Task};
+use crate::session::{PROTOCOL_TEXT, PYTHON_CLIENT, ScriptSpec, SessionTask};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::env;
@@ -26,11 +26,11 @@ Examples:
 #[command(after_help = HELP)]
 pub(super) struct ClientArgs {
     #[command(subcommand)]
-    what: What,
+    what: ClientFile,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum ClientFile {
     /// Print the client for Python, one file without dependencies
     Python,
     /// Print the description of the protocol
@@ -53,16 +53,16 @@ enum What {
 /// Runs the subcommand.
 pub(super) fn run(args: &ClientArgs) -> anyhow::Result<ExitCode> {
     match &args.what {
-        What::Python => output::out().lines(PYTHON_CLIENT)?,
-        What::Protocol => output::out().lines(PROTOCOL_TEXT)?,
-        What::Session { pid, name, command } => session(*pid, name.as_deref(), command)?,
+        ClientFile::Python => output::out().lines(PYTHON_CLIENT)?,
+        ClientFile::Protocol => output::out().lines(PROTOCOL_TEXT)?,
+        ClientFile::Session { pid, name, command } => session(*pid, name.as_deref(), command)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn session(pid: u32, name: Option<&str>, command: &[String]) -> anyhow::Result<()> {
     let spec = ScriptSpec { argv: command.to_vec(), cwd: env::current_dir()?, pid };
-    let start = Start { name, task: Task::Script(spec), resume: None, past: None };
+    let start = Start { name, task: SessionTask::Script(spec), resume: None, past: None };
     let run = sessions::launch(start)?;
     Ok(output::out().json(&json!({"run": run.path(), "socket": run.socket()}))?)
 }

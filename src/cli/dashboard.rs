@@ -6,7 +6,7 @@ use super::setup;
 use crate::protocol::{Command, Event, RunView, Update};
 use crate::session::{Attachment, Hub};
 use crate::train::RunHandle;
-use crate::ui::{self, Environment, Exit, Language, Setup};
+use crate::ui::{self, DashboardSetup, Environment, Exit, Language};
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::io::{self, IsTerminal};
@@ -52,18 +52,18 @@ pub(super) fn show(
     display: &DisplayArgs,
     notice: Option<String>,
 ) -> anyhow::Result<ExitCode> {
-    show_as(handle, Setup { notice, ..setup::of_process(display) }, display)
+    show_as(handle, DashboardSetup { notice, ..setup::of_process(display) }, display)
 }
 
 /// Like [`show`], with the given setup of the dashboard.
 pub(super) fn show_as(
     handle: RunHandle,
-    setup: Setup,
+    setup: DashboardSetup,
     display: &DisplayArgs,
 ) -> anyhow::Result<ExitCode> {
     let shown = follow(&handle.commands, &handle.events, setup, display)?;
     drop(handle.join());
-    let Shown { exit, view } = shown;
+    let DashboardOutcome { exit, view } = shown;
     if exit? != Exit::Gone {
         summarize(&view, display.theme().language());
     }
@@ -71,7 +71,7 @@ pub(super) fn show_as(
 }
 
 /// The dashboard without a run, until the user quits.
-pub(super) fn show_without_run(setup: Setup, display: &DisplayArgs) -> anyhow::Result<()> {
+pub(super) fn show_without_run(setup: DashboardSetup, display: &DisplayArgs) -> anyhow::Result<()> {
     // These channels have no run at their other ends.
     let (commands, _nobody) = unbounded();
     let (_never, events) = unbounded();
@@ -82,7 +82,7 @@ pub(super) fn show_without_run(setup: Setup, display: &DisplayArgs) -> anyhow::R
 }
 
 /// How the user left the dashboard, and the final state of the run.
-pub(super) struct Shown {
+pub(super) struct DashboardOutcome {
     pub(super) exit: Result<Exit, ui::Error>,
     pub(super) view: RunView,
 }
@@ -91,9 +91,9 @@ pub(super) struct Shown {
 pub(super) fn follow(
     commands: &Sender<Command>,
     events: &Receiver<Event>,
-    setup: Setup,
+    setup: DashboardSetup,
     display: &DisplayArgs,
-) -> anyhow::Result<Shown> {
+) -> anyhow::Result<DashboardOutcome> {
     let hub = Hub::start(commands.clone(), events.clone()).context("cannot start a thread")?;
     let link = hub.attach(Attachment::Control);
     let exit = ui::run(&link, setup, display.limits());
@@ -103,7 +103,7 @@ pub(super) fn follow(
     let last = hub.attach(Attachment::ReadOnly);
     drop(hub);
     let view = wait_for_the_end(&last);
-    Ok(Shown { exit, view })
+    Ok(DashboardOutcome { exit, view })
 }
 
 /// Applies the remaining events until the run has ended.

@@ -1,7 +1,7 @@
 //! Ensembles: trained by `nntop train --ensemble`, or combined by `nntop ensemble`.
 
 use super::args::{EnsembleArgs, OutputArgs};
-use super::dashboard::{self, Shown};
+use super::dashboard::{self, DashboardOutcome};
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::headless;
@@ -11,7 +11,7 @@ use super::setup;
 use crate::jobs::{EnsembleRecipe, Options, train_ensemble};
 use crate::model::Model;
 use crate::protocol::{Outcome, Pace};
-use crate::ui::{Exit, Setup};
+use crate::ui::{DashboardSetup, Exit};
 use anyhow::{Context, bail};
 use std::process::ExitCode;
 
@@ -28,8 +28,8 @@ pub(super) fn train(
     if let Some(output) = output {
         return headless::run(&running.commands, &running.events, output, display.notify);
     }
-    let setup = Setup { notice, ..setup::of_process(display) };
-    let Shown { exit, view } =
+    let setup = DashboardSetup { notice, ..setup::of_process(display) };
+    let DashboardOutcome { exit, view } =
         dashboard::follow(&running.commands, &running.events, setup, display)?;
     running.join();
     if exit? != Exit::Gone {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// The one line of `--json`. Fields are added, never renamed.
 #[derive(Serialize)]
-struct Line<'a> {
+struct EvalRecord<'a> {
     event: &'static str,
     model: &'a Path,
     data: &'a str,
@@ -47,7 +47,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let networks = model.members.count();
     let mut out = output::out();
     if args.json {
-        let line = Line {
+        let line = EvalRecord {
             event: "evaluation",
             model: &args.model,
             data: &data.name,

@@ -7,7 +7,7 @@ use super::error::Usage;
 use super::output::{self, Output};
 use crate::explore;
 use crate::protocol::{Event, Explorable, Update};
-use crate::ui::{App, Language, Setup, Theme, text};
+use crate::ui::{App, DashboardSetup, Language, Theme, text};
 use anyhow::Context;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -29,7 +29,7 @@ pub(super) fn run(args: &ExploreArgs, display: &DisplayArgs) -> anyhow::Result<E
                 print_json(explorable, &mut out)?;
             } else if has_terminal() {
                 let theme = display.theme();
-                let setup = Setup { extras: display.extras(), ..setup(explorable, theme) };
+                let setup = DashboardSetup { extras: display.extras(), ..setup(explorable, theme) };
                 show_without_run(setup, display)?;
             } else {
                 out.lines(&picture(explorable, display.text_theme()))?;
@@ -83,8 +83,8 @@ fn print_json(explorable: &Explorable, out: &mut Output<'_>) -> anyhow::Result<(
     Ok(())
 }
 
-fn setup(explorable: &Explorable, theme: Theme) -> Setup {
-    Setup { theme, explorable: Some(explorable.id.clone()), ..Setup::default() }
+fn setup(explorable: &Explorable, theme: Theme) -> DashboardSetup {
+    DashboardSetup { theme, explorable: Some(explorable.id.clone()), ..DashboardSetup::default() }
 }
 
 /// The dashboard as plain text.

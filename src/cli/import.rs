@@ -21,10 +21,10 @@ pub(super) struct ImportArgs {
     activation: Option<Activation>,
     /// Mean used to normalize the inputs (which are from 0 to 1): one value, or one per channel
     #[arg(long, value_name = "X[,X,X]", value_parser = numbers, allow_hyphen_values = true)]
-    mean: Option<Numbers>,
+    mean: Option<NumberList>,
     /// Standard deviation used to normalize the inputs: one value, or one per channel
     #[arg(long, value_name = "X[,X,X]", value_parser = numbers, allow_hyphen_values = true)]
-    std: Option<Numbers>,
+    std: Option<NumberList>,
     /// Class names in the order of the outputs
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     classes: Option<Vec<String>>,
@@ -32,16 +32,17 @@ pub(super) struct ImportArgs {
 
 /// Numbers of one argument.
 #[derive(Clone, Debug)]
-struct Numbers(Vec<f64>);
+struct NumberList(Vec<f64>);
 
-fn numbers(text: &str) -> Result<Numbers, String> {
-    parse_numbers(text).map(Numbers)
+fn numbers(text: &str) -> Result<NumberList, String> {
+    parse_numbers(text).map(NumberList)
 }
 
 impl ImportArgs {
     /// Reads a model; prints what was assumed on standard error.
     pub(super) fn load(&self, file: &Path, size: Option<(u32, u32)>) -> Result<Model, Usage> {
-        let numbers = |given: &Option<Numbers>| given.clone().map_or(Vec::new(), |given| given.0);
+        let numbers =
+            |given: &Option<NumberList>| given.clone().map_or(Vec::new(), |given| given.0);
         let options = LoadOptions {
             layers: self.layers.clone(),
             activation: self.activation,

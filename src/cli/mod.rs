@@ -44,7 +44,7 @@ use display::DisplayArgs;
 use error::Usage;
 use export::ExportArgs;
 use manual::{CompletionsArgs, ManArgs};
-use run::RunArgs;
+use run::CommandArgs;
 use search::SearchArgs;
 use sessions::SessionCommand;
 use std::process::ExitCode;
@@ -125,7 +125,7 @@ enum Subcommand {
     /// Read lines of digits in a picture
     Read(ReadArgs),
     /// Run any command in a session that survives the terminal and can be attached to
-    Run(RunArgs),
+    Run(CommandArgs),
     /// What a training script needs to report to its session and to be controlled
     Client(client::ClientArgs),
     #[command(flatten)]

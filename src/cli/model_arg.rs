@@ -4,7 +4,7 @@
 use super::error::Usage;
 use crate::data::Dataset;
 use crate::model::Model;
-use crate::session::{Home, Record, RunDir, Task};
+use crate::session::{Home, RunDir, RunRecord, SessionTask};
 use crate::spec::dataset;
 use crate::train::{BEST, Checkpoint, LAST, PREVIOUS};
 use std::fs::File;
@@ -13,7 +13,7 @@ use std::path::{Component, Path};
 
 /// Which weights of a run to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Weights {
+pub(super) enum WeightsChoice {
     /// The final ones, or the current ones of a live run.
     Last,
     /// Those of the epoch with the best validation accuracy.
@@ -36,7 +36,7 @@ fn open(argument: &Path) -> Result<Model, String> {
         return of_file(argument);
     }
     match named_run(argument) {
-        Some(run) => of_run(&run?, Weights::Last),
+        Some(run) => of_run(&run?, WeightsChoice::Last),
         None => of_file(argument),
     }
 }
@@ -61,7 +61,7 @@ pub(super) fn run_of(directory: &Path) -> Option<RunDir> {
 
 fn of_directory(directory: &Path) -> Result<Model, String> {
     if let Some(run) = run_of(directory) {
-        return of_run(&run, Weights::Last);
+        return of_run(&run, WeightsChoice::Last);
     }
     if [LAST, PREVIOUS, BEST].iter().any(|name| directory.join(name).exists()) {
         return of_checkpoint(last_of(directory)?);
@@ -95,31 +95,31 @@ pub(super) fn last_of(directory: &Path) -> Result<Checkpoint, String> {
 ///
 /// # Errors
 /// If there is none; the error says why.
-pub(super) fn of_run(run: &RunDir, weights: Weights) -> Result<Model, String> {
+pub(super) fn of_run(run: &RunDir, weights: WeightsChoice) -> Result<Model, String> {
     let name = run.name();
-    let record = Record::read(run).map_err(|error| error.to_string())?;
+    let record = RunRecord::read(run).map_err(|error| error.to_string())?;
     match record.task {
-        Task::Training(_) => {
+        SessionTask::Training(_) => {
             let directory = run.checkpoints();
             let checkpoint = match weights {
-                Weights::Last => last_of(&directory),
-                Weights::Best => {
+                WeightsChoice::Last => last_of(&directory),
+                WeightsChoice::Best => {
                     Checkpoint::load(&directory.join(BEST)).map_err(|error| error.to_string())
                 }
             };
             of_checkpoint(checkpoint?)
         }
-        Task::Ensemble { training, .. } => {
+        SessionTask::Ensemble { training, .. } => {
             let file = training.save.unwrap_or_else(|| run.model());
             if !file.exists() {
                 return Err(format!("`{name}` is an ensemble whose networks have not voted yet"));
             }
             Model::load(&file).map_err(|error| error.to_string())
         }
-        Task::Command(_) | Task::Script(_) => {
+        SessionTask::Command(_) | SessionTask::Script(_) => {
             Err(format!("`{name}` is a command, which keeps no networks"))
         }
-        Task::Experiment { id, .. } => Err(format!(
+        SessionTask::Experiment { id, .. } => Err(format!(
             "`{name}` is the experiment {id}, which keeps its figures and claims, not its networks"
         )),
     }

@@ -1,11 +1,11 @@
 //! A dashboard drawn into memory, without a terminal.
 
 use super::error::of_spawn;
-use crate::protocol::{Command, Content, Event, Frame, Link, Probe, Update, What};
+use crate::protocol::{Command, Content, Event, Frame, Link, Probe, ProbeQuery, Update};
 use crate::session::{Attachment, Hub};
 use crate::spec::Spec;
 use crate::train::{RunHandle, RunOptions};
-use crate::ui::{App, Setup};
+use crate::ui::{App, DashboardSetup};
 use anyhow::Context;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -38,28 +38,32 @@ impl Offscreen {
     pub(super) fn train(
         spec: Spec,
         options: RunOptions,
-        setup: Setup,
+        setup: DashboardSetup,
         area: Rect,
     ) -> anyhow::Result<Self> {
         Self::in_process(RunHandle::spawn(spec, options).map_err(of_spawn)?, setup, area)
     }
 
     /// Shows a run of this process after its end.
-    pub(super) fn in_process(handle: RunHandle, setup: Setup, area: Rect) -> anyhow::Result<Self> {
+    pub(super) fn in_process(
+        handle: RunHandle,
+        setup: DashboardSetup,
+        area: Rect,
+    ) -> anyhow::Result<Self> {
         let hub = Hub::start(handle.commands.clone(), handle.events.clone())
             .context("cannot start a thread")?;
         Self::open(hub.attach(Attachment::Control), Some(handle), setup, area)
     }
 
     /// Shows the current state of a run in another process.
-    pub(super) fn attached(link: Link, setup: Setup, area: Rect) -> anyhow::Result<Self> {
+    pub(super) fn attached(link: Link, setup: DashboardSetup, area: Rect) -> anyhow::Result<Self> {
         Self::open(link, None, setup, area)
     }
 
     fn open(
         link: Link,
         handle: Option<RunHandle>,
-        setup: Setup,
+        setup: DashboardSetup,
         area: Rect,
     ) -> anyhow::Result<Self> {
         let mut offscreen = Self {
@@ -155,7 +159,7 @@ impl Offscreen {
                 Command::Watch(probes) => {
                     self.watched.clone_from(probes);
                     // Not visible in the picture.
-                    self.watched.retain(|probe| probe.what != What::Snapshots);
+                    self.watched.retain(|probe| probe.what != ProbeQuery::Snapshots);
                 }
                 Command::Classify { .. } | Command::Explore { .. } => self.is_waiting = true,
                 _ => {}

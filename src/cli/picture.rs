@@ -13,7 +13,7 @@ use crate::protocol::RunSource;
 use crate::session::{Home, PlaceError};
 use crate::spec::dataset;
 use crate::train::{RunOptions, open_model};
-use crate::ui::{Language, Setup, Theme, ViewId, png, svg, text};
+use crate::ui::{DashboardSetup, Language, Theme, ViewId, png, svg, text};
 use anyhow::Context;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -23,13 +23,13 @@ use std::sync::Arc;
 
 /// File format of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
+enum PictureFormat {
     Png,
     Svg,
     Text,
 }
 
-impl Format {
+impl PictureFormat {
     /// The format for the file's extension.
     fn of(file: &Path) -> Result<Self, Usage> {
         let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
@@ -72,14 +72,14 @@ impl Format {
 
 /// Opens or trains a run, presses the keys, draws, and writes the file.
 pub(super) fn run(args: &PictureArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
-    let format = Format::of(&args.file)?;
+    let format = PictureFormat::of(&args.file)?;
     let theme = format.theme(display)?;
     let (columns, rows) = size(&args.size)?;
     let area = Rect::new(0, 0, columns, rows);
     let mut screen = if let Some(name) = &args.run {
         open(name, theme, display, area)?
     } else {
-        let setup = Setup { theme, ..setup::of_process(display) };
+        let setup = DashboardSetup { theme, ..setup::of_process(display) };
         Offscreen::train(args.spec.assemble()?.spec, RunOptions::default(), setup, area)?
     };
     screen.type_keys(&args.keys)?;
@@ -100,7 +100,8 @@ fn open(name: &str, theme: Theme, display: &DisplayArgs, area: Rect) -> anyhow::
             let mut catalog = Catalog::new(vec![PathBuf::from(name)]);
             catalog.load(true);
             let runs = Some(run_source::loaded(catalog)? as Arc<dyn RunSource>);
-            let setup = Setup { theme, runs, view: ViewId::Compare, ..Setup::default() };
+            let setup =
+                DashboardSetup { theme, runs, view: ViewId::Compare, ..DashboardSetup::default() };
             return Offscreen::attached(run_source::silent(), setup, area);
         }
         Err(error @ (PlaceError::Unknown(_) | PlaceError::Ambiguous { .. })) => {
@@ -113,7 +114,11 @@ fn open(name: &str, theme: Theme, display: &DisplayArgs, area: Rect) -> anyhow::
         Err(error) => return Err(error.into()),
     };
     let (link, notice) = attached::open_read_only(&run)?;
-    Offscreen::attached(link, Setup { theme, notice, ..setup::of_run(&run, display) }, area)
+    Offscreen::attached(
+        link,
+        DashboardSetup { theme, notice, ..setup::of_run(&run, display) },
+        area,
+    )
 }
 
 /// Whether a path is a directory, or a log of a known format.
@@ -135,7 +140,7 @@ fn model(
     let handle = open_model(model, data).map_err(|error| usage(error.to_string()))?;
     Offscreen::in_process(
         handle,
-        Setup { theme, model: networks, ..setup::of_process(display) },
+        DashboardSetup { theme, model: networks, ..setup::of_process(display) },
         area,
     )
 }
@@ -158,10 +163,10 @@ mod tests {
 
     #[test]
     fn the_extension_selects_the_format() {
-        let of = |file: &str| Format::of(Path::new(file));
-        assert_eq!(of("a.png").unwrap(), Format::Png);
-        assert_eq!(of("A.SVG").unwrap(), Format::Svg);
-        assert_eq!(of("dir.png/a.txt").unwrap(), Format::Text);
+        let of = |file: &str| PictureFormat::of(Path::new(file));
+        assert_eq!(of("a.png").unwrap(), PictureFormat::Png);
+        assert_eq!(of("A.SVG").unwrap(), PictureFormat::Svg);
+        assert_eq!(of("dir.png/a.txt").unwrap(), PictureFormat::Text);
         for file in ["a.jpg", "a", "a.png.bak", ".png", "a.", "a.pdf"] {
             assert!(of(file).unwrap_err().to_string().contains(".svg"), "{file}");
         }

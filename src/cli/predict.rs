@@ -16,7 +16,7 @@ const DRAWN: u8 = 96;
 
 /// A line of `--json`. Fields are added, never renamed.
 #[derive(Serialize)]
-struct Line<'a> {
+struct PredictRecord<'a> {
     event: &'static str,
     image: &'a Path,
     prediction: usize,
@@ -86,7 +86,7 @@ fn answer(model: &Model, image: &Path) -> anyhow::Result<Recognition> {
 
 fn print_json(out: &mut Output<'_>, image: &Path, found: &Recognition) -> anyhow::Result<()> {
     let Recognition { answer, digits, unsure, .. } = found;
-    let line = Line {
+    let line = PredictRecord {
         event: "prediction",
         image,
         prediction: answer.answer,

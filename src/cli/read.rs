@@ -8,7 +8,7 @@ use super::output;
 use crate::data::{Scan, Straightening};
 use crate::protocol::{ReadDigit, ReadLine, Reading, Segmentation};
 use crate::reading::{is_unsure, read};
-use crate::ui::{App, Setup, text};
+use crate::ui::{App, DashboardSetup, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use serde::Serialize;
@@ -20,7 +20,7 @@ const PICTURE: Rect = Rect::new(0, 0, 120, 40);
 
 /// The line of `--json`; lengths are in pixels of the file. Fields are added, never renamed.
 #[derive(Serialize)]
-struct Line<'a> {
+struct ReadRecord<'a> {
     event: &'static str,
     image: &'a Path,
     /// The readings of the lines, from top to bottom.
@@ -76,10 +76,14 @@ pub(super) fn run(args: &ReadArgs, display: &DisplayArgs) -> anyhow::Result<Exit
         if has_terminal() {
             drop(out);
             let (theme, extras) = (display.theme(), display.extras());
-            show_without_run(Setup { theme, extras, reading, ..Setup::default() }, display)?;
+            show_without_run(
+                DashboardSetup { theme, extras, reading, ..DashboardSetup::default() },
+                display,
+            )?;
             return Ok(ExitCode::SUCCESS);
         }
-        let setup = Setup { theme: display.text_theme(), reading, ..Setup::default() };
+        let setup =
+            DashboardSetup { theme: display.text_theme(), reading, ..DashboardSetup::default() };
         out.lines(&picture(setup))?;
     } else {
         for best in best(&reading) {
@@ -111,7 +115,7 @@ fn unsure(reading: &Reading) -> Option<String> {
 }
 
 /// The view as plain text.
-fn picture(setup: Setup) -> String {
+fn picture(setup: DashboardSetup) -> String {
     let mut buffer = Buffer::empty(PICTURE);
     App::new(setup).render(&mut buffer);
     text(&buffer)
@@ -155,7 +159,7 @@ impl FilePositions {
     }
 }
 
-fn line<'a>(image: &'a Path, reading: &'a Reading) -> Line<'a> {
+fn line<'a>(image: &'a Path, reading: &'a Reading) -> ReadRecord<'a> {
     let places = FilePositions::of(reading);
     let digit_at = move |line, digit: &'a ReadDigit| {
         let [left, top, width, height] = places.of_digit(digit);
@@ -178,7 +182,7 @@ fn line<'a>(image: &'a Path, reading: &'a Reading) -> Line<'a> {
     let digits = best(reading)
         .enumerate()
         .flat_map(|(line, best)| best.digits.iter().map(move |digit| digit_at(line, digit)));
-    Line {
+    ReadRecord {
         event: "reading",
         image,
         lines: best(reading).map(Segmentation::text).collect(),

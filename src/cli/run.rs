@@ -5,8 +5,8 @@ use super::display::DisplayArgs;
 use super::error::Usage;
 use super::sessions::{self, Begun, Start};
 use super::signals;
-use crate::protocol::{Command, Event, Level, Link, RunView, Update};
-use crate::session::{self, Attachment, CommandSpec, Home, Record, RunDir, Task};
+use crate::protocol::{Command, Event, Link, LogLevel, RunView, Update};
+use crate::session::{self, Attachment, CommandSpec, Home, RunDir, RunRecord, SessionTask};
 use anyhow::{Context, bail};
 use clap::Args;
 use crossbeam_channel::RecvTimeoutError;
@@ -24,7 +24,7 @@ use std::time::Duration;
 const POLL: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
-pub(super) struct RunArgs {
+pub(super) struct CommandArgs {
     /// Name of the run [default: two random words]
     #[arg(long)]
     name: Option<String>,
@@ -89,14 +89,14 @@ fn variable(text: &str) -> Result<(String, String), String> {
 }
 
 /// Starts the command in a session, then shows it or passes its output through.
-pub(super) fn run(args: &RunArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &CommandArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let spec = match &args.again {
         Some(name) => earlier(name)?,
         None => spec(args)?,
     };
     let start = Start {
         name: args.name.as_deref(),
-        task: Task::Command(spec.into()),
+        task: SessionTask::Command(spec.into()),
         resume: None,
         past: None,
     };
@@ -110,7 +110,7 @@ pub(super) fn run(args: &RunArgs, display: &DisplayArgs) -> anyhow::Result<ExitC
 }
 
 /// The command to run.
-fn spec(args: &RunArgs) -> anyhow::Result<CommandSpec> {
+fn spec(args: &CommandArgs) -> anyhow::Result<CommandSpec> {
     let here = env::current_dir().context("the current directory cannot be found")?;
     let cwd = args.cwd.as_ref().map_or_else(|| here.clone(), |dir| here.join(dir));
     if !cwd.is_dir() {
@@ -131,7 +131,7 @@ fn spec(args: &RunArgs) -> anyhow::Result<CommandSpec> {
 /// The command of an earlier run.
 fn earlier(name: &str) -> anyhow::Result<CommandSpec> {
     let run = Home::of_user()?.find(name).map_err(|error| Usage::value("--again", error))?;
-    if let Task::Command(mut spec) = Record::read(&run)?.task {
+    if let SessionTask::Command(mut spec) = RunRecord::read(&run)?.task {
         if let Some(path) = session::checkpoint_of(&run) {
             spec.env.retain(|(name, _)| name != session::RESUME_FROM);
             spec.env.push((session::RESUME_FROM.into(), path));
@@ -145,7 +145,7 @@ fn earlier(name: &str) -> anyhow::Result<CommandSpec> {
 /// Copies the output of a run to standard output until it ends; returns its exit code.
 fn pass_through(run: &RunDir) -> anyhow::Result<ExitCode> {
     // First, so that the output being read is not rotated away.
-    let mut output = Follower::new(run)?;
+    let mut output = OutputFollower::new(run)?;
     let link = session::attach(run, Attachment::Control)?.link;
     let stop = link.commands.clone();
     signals::on_signal(move || {
@@ -166,13 +166,13 @@ fn pass_through(run: &RunDir) -> anyhow::Result<ExitCode> {
 
 /// Copies output until the run ends; returns its final state, or `None` if the connection is
 /// closed.
-fn follow(link: &Link, output: &mut Follower) -> anyhow::Result<Option<RunView>> {
+fn follow(link: &Link, output: &mut OutputFollower) -> anyhow::Result<Option<RunView>> {
     let mut view = RunView::default();
     loop {
         match link.updates.recv_timeout(POLL) {
             Ok(Update::Snapshot(snapshot)) => view = *snapshot,
             // Informational messages are in the session's log.
-            Ok(Update::Event(Event::Log(entry))) if entry.level == Level::Info => {}
+            Ok(Update::Event(Event::Log(entry))) if entry.level == LogLevel::Info => {}
             Ok(Update::Event(Event::Log(entry))) => {
                 writeln!(super::output::err(), "nntop: {}", entry.text)?;
             }
@@ -190,12 +190,12 @@ fn follow(link: &Link, output: &mut Follower) -> anyhow::Result<Option<RunView>>
 
 /// Follows the output of a run across rotations. The half that is being read is locked, so that it
 /// is not replaced meanwhile.
-struct Follower {
+struct OutputFollower {
     path: PathBuf,
     file: Option<File>,
 }
 
-impl Follower {
+impl OutputFollower {
     /// Starts at the oldest output that is stored.
     fn new(run: &RunDir) -> io::Result<Self> {
         let path = run.output();

@@ -3,7 +3,7 @@
 
 use crate::catalog::{Catalog, Notes, OwnRuns, SharedCatalog, Standing};
 use crate::protocol::{Event, Link, Metrics, Update};
-use crate::session::{self, Home, RunDir, State};
+use crate::session::{self, Home, RunDir, RunState};
 use anyhow::Context;
 use crossbeam_channel::{Sender, unbounded};
 use std::path::Path;
@@ -19,14 +19,14 @@ const MAX_POLL: Duration = Duration::from_secs(2);
 const TURN: Duration = Duration::from_millis(4);
 
 /// Runs that are being followed.
-pub(super) struct Followed {
+pub(super) struct FollowedRuns {
     pub(super) source: Arc<SharedCatalog>,
     /// Receives a message when there is new data.
     pub(super) link: Link,
 }
 
 /// Follows the runs of a catalog in the background until the source is dropped.
-pub(super) fn follow(catalog: Catalog) -> anyhow::Result<Followed> {
+pub(super) fn follow(catalog: Catalog) -> anyhow::Result<FollowedRuns> {
     let source = Arc::new(with_state(catalog)?);
     // Watched runs accept no commands.
     let (commands, _unused) = unbounded();
@@ -36,7 +36,7 @@ pub(super) fn follow(catalog: Catalog) -> anyhow::Result<Followed> {
         .name("nntop-logs".into())
         .spawn(move || read(&reader, &news))
         .context("cannot start a thread")?;
-    Ok(Followed { source, link: Link { commands, updates } })
+    Ok(FollowedRuns { source, link: Link { commands, updates } })
 }
 
 /// A link without a run, for a dashboard of runs that are not followed.
@@ -79,8 +79,8 @@ fn standing(run: &RunDir) -> Option<Standing> {
         return (!is_over).then_some(Standing::Interrupted);
     }
     match session::summarize(run).state {
-        State::Paused => Some(Standing::Held),
-        State::Starting | State::Training => Some(Standing::Running),
+        RunState::Paused => Some(Standing::Held),
+        RunState::Starting | RunState::Training => Some(Standing::Running),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use super::spec_args::{MAX_RECIPE, count};
 use crate::data::Dataset;
 use crate::files;
 use crate::jobs::search;
-use crate::jobs::search::{Point, Row, Search};
+use crate::jobs::search::{Search, SearchPoint, SearchResult};
 use crate::spec::dataset;
 use anyhow::Context;
 use clap::Args;
@@ -39,10 +39,10 @@ pub(super) struct SearchArgs {
 
 /// One line of `--json`. Fields are added, never renamed.
 #[derive(Serialize)]
-struct Line<'a> {
+struct SearchRecord<'a> {
     event: &'static str,
     #[serde(flatten)]
-    row: &'a Row,
+    row: &'a SearchResult,
 }
 
 /// Trains every choice and prints the results, the best first.
@@ -87,7 +87,7 @@ pub(super) fn run(args: &SearchArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn points(args: &SearchArgs) -> Result<Vec<Point>, Usage> {
+fn points(args: &SearchArgs) -> Result<Vec<SearchPoint>, Usage> {
     let file = args.file.display();
     let wrong = |problem: String| Usage::value("<SPEC.toml>", format!("{file}: {problem}"));
     let text = files::read::text(&args.file, MAX_RECIPE)
@@ -101,17 +101,17 @@ fn points(args: &SearchArgs) -> Result<Vec<Point>, Usage> {
 }
 
 /// The data of the spec, which all runs share.
-fn data(points: &[Point]) -> Result<Dataset, Usage> {
+fn data(points: &[SearchPoint]) -> Result<Dataset, Usage> {
     let Some(point) = points.first() else { return Ok(Dataset::embedded()) };
     let data = data::with_progress(|progress| dataset::open(&point.spec, progress));
     data.map_err(|error| Usage::value("data", error))
 }
 
-fn line(out: &mut Output<'_>, event: &'static str, row: &Row) -> io::Result<()> {
-    out.json(&Line { event, row })
+fn line(out: &mut Output<'_>, event: &'static str, row: &SearchResult) -> io::Result<()> {
+    out.json(&SearchRecord { event, row })
 }
 
-fn settings(row: &Row) -> String {
+fn settings(row: &SearchResult) -> String {
     let values = row.values.iter().map(|(name, value)| format!("{name}={value}"));
     values.collect::<Vec<_>>().join(" ")
 }
@@ -121,7 +121,7 @@ fn percent(accuracy: Option<f64>) -> String {
 }
 
 /// All runs in aligned columns, the best first.
-fn table(out: &mut Output<'_>, rows: &[Row]) -> io::Result<()> {
+fn table(out: &mut Output<'_>, rows: &[SearchResult]) -> io::Result<()> {
     let mut lines: Vec<Vec<String>> = Vec::new();
     let names = rows.first().map(|row| row.values.iter().map(|(name, _)| name.clone()));
     let measured = ["validation", "test", "training", "best at", "epochs", "seconds", "outcome"];

@@ -2,35 +2,38 @@
 
 use super::display::DisplayArgs;
 use super::drawing;
-use super::run_source::{self, Followed};
+use super::run_source::{self, FollowedRuns};
 use crate::book::{EXPERIMENTS, Experiment};
 use crate::protocol::RunKind;
-use crate::session::{self, Attachment, ConnectError, Home, Record, RunDir, Task};
-use crate::ui::{ExperimentName, Opened, Opener, Setup, ViewId};
+use crate::session::{self, Attachment, ConnectError, Home, RunDir, RunRecord, SessionTask};
+use crate::ui::{DashboardSetup, ExperimentName, Opened, Opener, ViewId};
 use std::sync::Arc;
 
 /// The dashboard of a run of this process.
-pub(super) fn of_process(display: &DisplayArgs) -> Setup {
-    Setup {
+pub(super) fn of_process(display: &DisplayArgs) -> DashboardSetup {
+    DashboardSetup {
         theme: display.theme(),
         extras: display.extras(),
         save_picture: Some(drawing::save),
         machine: machine(),
         opener: Some(opener(display)),
         experiments: experiments(),
-        ..Setup::default()
+        ..DashboardSetup::default()
     }
 }
 
 /// The dashboard of a run with a directory; that of an experiment opens on its figures.
-pub(super) fn of_run(run: &RunDir, display: &DisplayArgs) -> Setup {
+pub(super) fn of_run(run: &RunDir, display: &DisplayArgs) -> DashboardSetup {
     // If the record cannot be read, show what is left.
-    let task = Record::read(run).map(|record| record.task);
-    let view =
-        if matches!(task, Ok(Task::Experiment { .. })) { ViewId::Book } else { ViewId::Overview };
+    let task = RunRecord::read(run).map(|record| record.task);
+    let view = if matches!(task, Ok(SessionTask::Experiment { .. })) {
+        ViewId::Book
+    } else {
+        ViewId::Overview
+    };
     let kind = task.map_or(RunKind::Training, |task| task.kind());
     let run_directory = run.path().display().to_string();
-    Setup { name: run.name(), run_directory, view, kind, ..of_process(display) }
+    DashboardSetup { name: run.name(), run_directory, view, kind, ..of_process(display) }
 }
 
 /// Opens the table of runs and the runs in it.
@@ -65,12 +68,17 @@ impl Opener for Dashboards {
     fn runs(&self) -> Result<Opened, String> {
         let home = Home::of_user().map_err(|error| error.to_string())?;
         let catalog = crate::catalog::Catalog::new(vec![home.path().to_path_buf()]);
-        let Followed { source, link } =
+        let FollowedRuns { source, link } =
             run_source::follow(catalog).map_err(|error| error.to_string())?;
         let theme = self.display.theme();
         let opener = Some(opener(&self.display));
-        let setup =
-            Setup { theme, runs: Some(source), view: ViewId::Runs, opener, ..Setup::default() };
+        let setup = DashboardSetup {
+            theme,
+            runs: Some(source),
+            view: ViewId::Runs,
+            opener,
+            ..DashboardSetup::default()
+        };
         Ok(Opened { link, setup })
     }
 
@@ -79,9 +87,10 @@ impl Opener for Dashboards {
         let run = home.find(name).map_err(|error| error.to_string())?;
         let setup = of_run(&run, &self.display);
         match session::attach(&run, Attachment::Control) {
-            Ok(connection) => {
-                Ok(Opened { link: connection.link, setup: Setup { detachable: true, ..setup } })
-            }
+            Ok(connection) => Ok(Opened {
+                link: connection.link,
+                setup: DashboardSetup { detachable: true, ..setup },
+            }),
             Err(ConnectError::NotLive(_)) => {
                 let link = session::browse(&run, Attachment::Control);
                 Ok(Opened { link: link.map_err(|error| error.to_string())?, setup })

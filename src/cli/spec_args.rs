@@ -6,8 +6,8 @@ use super::error::Usage;
 use crate::files;
 use crate::nn::{Activation, Cost, Init, Penalty};
 use crate::spec::{
-    Choice, EarlyStopping, Expansion, Given, Optimizer, PRESETS, Preset, Schedule, Spec, preset,
-    toml_problem,
+    ChosenDefault, EarlyStopping, Expansion, Optimizer, PRESETS, Preset, Schedule, Spec,
+    SpecifiedFields, preset, toml_problem,
 };
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -135,7 +135,7 @@ pub(super) struct SpecArgs {
 #[derive(Clone, Debug)]
 pub(super) struct Recipe {
     pub(super) spec: Spec,
-    pub(super) chosen: Vec<Choice>,
+    pub(super) chosen: Vec<ChosenDefault>,
 }
 
 impl Recipe {
@@ -153,8 +153,8 @@ impl SpecArgs {
     pub(super) fn assemble(&self) -> Result<Recipe, Usage> {
         let (base, given) = match (&self.spec, self.chosen_preset()) {
             (Some(file), _) => read(file)?,
-            (None, Some(preset)) => ((preset.spec)(), Given::ALL),
-            (None, None) => (Spec::default(), Given::default()),
+            (None, Some(preset)) => ((preset.spec)(), SpecifiedFields::ALL),
+            (None, None) => (Spec::default(), SpecifiedFields::default()),
         };
         let mut spec = self.assemble_over(base)?;
         let chosen = spec.complete(self.given(given));
@@ -162,8 +162,8 @@ impl SpecArgs {
     }
 
     /// Which values are given, by these arguments or `before`.
-    fn given(&self, before: Given) -> Given {
-        Given {
+    fn given(&self, before: SpecifiedFields) -> SpecifiedFields {
+        SpecifiedFields {
             cost: before.cost || self.cost.is_some(),
             init: before.init || self.init.is_some(),
             eta: before.eta || self.eta.is_some(),
@@ -199,8 +199,9 @@ impl SpecArgs {
     /// # Errors
     /// As [`SpecArgs::assemble`].
     pub(super) fn assemble_like(&self, other: &Recipe) -> Result<Recipe, Usage> {
-        let chosen = Given::named(other.chosen.iter().map(|choice| choice.field.as_str()));
-        let before = Given {
+        let chosen =
+            SpecifiedFields::named(other.chosen.iter().map(|choice| choice.field.as_str()));
+        let before = SpecifiedFields {
             cost: !chosen.cost,
             init: !chosen.init,
             eta: !chosen.eta,
@@ -335,14 +336,14 @@ fn set<T: Clone>(field: &mut T, given: Option<&T>) {
 }
 
 /// The recipe of a file, and which fields the file contains.
-fn read(file: &Path) -> Result<(Spec, Given), Usage> {
+fn read(file: &Path) -> Result<(Spec, SpecifiedFields), Usage> {
     let wrong = |problem: String| Usage::value("--spec", format!("{}: {problem}", file.display()));
     let text = files::read::text(file, MAX_RECIPE)
         .map_err(|error| wrong(format!("cannot be read: {error}")))?;
     let problem = |error: &toml::de::Error| wrong(toml_problem(&text, error));
     let spec = toml::from_str(&text).map_err(|error| problem(&error))?;
     let fields: toml::Table = toml::from_str(&text).map_err(|error| problem(&error))?;
-    Ok((spec, Given::named(fields.keys().map(String::as_str))))
+    Ok((spec, SpecifiedFields::named(fields.keys().map(String::as_str))))
 }
 
 pub(super) fn count(text: &str) -> Result<u32, String> {

@@ -16,7 +16,7 @@ use crate::files::atomic;
 use crate::jobs::EnsembleRecipe;
 use crate::model::Model;
 use crate::protocol::Pace;
-use crate::session::{Record, Task, Training};
+use crate::session::{RunRecord, SessionTask, Training};
 use crate::spec::Spec;
 use crate::spec::dataset::{self, split};
 use crate::spec::defaults::describe_choices;
@@ -45,7 +45,7 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     let resume = args.resume.as_deref().map(Checkpoint::load).transpose();
     let resume = resume.map_err(|error| Usage::value("--resume", error))?;
     let from = args.from.as_deref().map(model_arg::load).transpose()?;
-    let like = args.like.as_deref().map(Pattern::read).transpose()?;
+    let like = args.like.as_deref().map(GlobPattern::read).transpose()?;
     let Recipe { mut spec, chosen: choices } = match (&resume, &like, &from) {
         (Some(checkpoint), _, _) => Recipe::given(args.spec.assemble_resumed(&checkpoint.spec)?),
         (None, Some(pattern), _) => args.spec.assemble_like(&pattern.recipe)?,
@@ -100,8 +100,8 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
             checkpoint_every: args.checkpoint_every,
         });
         let task = match networks {
-            0 | 1 => Task::Training(training),
-            networks => Task::Ensemble { training, networks },
+            0 | 1 => SessionTask::Training(training),
+            networks => SessionTask::Ensemble { training, networks },
         };
         let name = args.session.name.as_deref();
         let start = sessions::Start { name, task, resume: resume.as_ref(), past: None };
@@ -142,13 +142,13 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
 }
 
 /// The recipe of `--like`, for a new run.
-struct Pattern {
+struct GlobPattern {
     recipe: Recipe,
     /// Number of networks that vote; 1 if the run is not an ensemble.
     networks: u32,
 }
 
-impl Pattern {
+impl GlobPattern {
     /// Reads the recipe of a run, given by name or directory, or of a model.
     fn read(argument: &Path) -> Result<Self, Usage> {
         let wrong = |problem: String| Usage::value("--like", problem);
@@ -163,15 +163,15 @@ impl Pattern {
             let recipe = Recipe::given(model.members.first().spec.clone());
             return Ok(Self { recipe, networks });
         };
-        let record = Record::read(&run).map_err(|error| wrong(error.to_string()))?;
+        let record = RunRecord::read(&run).map_err(|error| wrong(error.to_string()))?;
         let (training, networks) = match record.task {
-            Task::Training(training) => (training, 1),
-            Task::Ensemble { training, networks } => (training, networks),
-            Task::Command(_) | Task::Script(_) => {
+            SessionTask::Training(training) => (training, 1),
+            SessionTask::Ensemble { training, networks } => (training, networks),
+            SessionTask::Command(_) | SessionTask::Script(_) => {
                 let problem = "is a command; `nntop run --again` starts it again";
                 return Err(wrong(format!("{} {problem}", run.name())));
             }
-            Task::Experiment { id, .. } => {
+            SessionTask::Experiment { id, .. } => {
                 let problem = format!("is the experiment {id}; `nntop book {id}` runs it again");
                 return Err(wrong(format!("{} {problem}", run.name())));
             }

@@ -19,7 +19,7 @@ static ONE_LARGE: Mutex<()> = Mutex::new(());
 
 /// A decoded picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Raster {
+pub(super) struct DecodedRaster {
     pub width: usize,
     pub height: usize,
     /// 1 (grey) or 3 (red, green, blue).
@@ -53,12 +53,12 @@ pub(super) fn is_picture(head: &[u8]) -> bool {
 
 /// Decodes a picture file. The EXIF orientation is applied; transparency is dropped, as by PIL's
 /// `convert("RGB")`.
-pub(super) fn decode_file(file: &Path) -> Result<Raster, DecodeError> {
+pub(super) fn decode_file(file: &Path) -> Result<DecodedRaster, DecodeError> {
     decode(BufReader::new(File::open(file)?))
 }
 
 /// As [`decode_file`], for a picture in memory.
-pub(super) fn decode_bytes(bytes: &[u8]) -> Result<Raster, DecodeError> {
+pub(super) fn decode_bytes(bytes: &[u8]) -> Result<DecodedRaster, DecodeError> {
     decode(Cursor::new(bytes))
 }
 
@@ -79,7 +79,7 @@ fn decoder<'a, R: BufRead + Seek + 'a>(reader: R) -> Result<impl ImageDecoder + 
     Ok(decoder)
 }
 
-fn decode<R: BufRead + Seek>(reader: R) -> Result<Raster, DecodeError> {
+fn decode<R: BufRead + Seek>(reader: R) -> Result<DecodedRaster, DecodeError> {
     let mut decoder = decoder(reader)?;
     // Invalid metadata must not prevent the picture from being read.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
@@ -98,7 +98,7 @@ fn decode<R: BufRead + Seek>(reader: R) -> Result<Raster, DecodeError> {
     } else {
         (3, picture.into_rgb8().into_raw())
     };
-    Ok(Raster { width, height, channels, pixels })
+    Ok(DecodedRaster { width, height, channels, pixels })
 }
 
 impl Images {
@@ -118,7 +118,7 @@ impl Images {
     }
 }
 
-impl Raster {
+impl DecodedRaster {
     /// Whether every pixel is a shade of grey.
     pub fn is_grey(&self) -> bool {
         self.channels == 1

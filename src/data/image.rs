@@ -58,7 +58,7 @@ impl Scan {
         Self::of(shades::read(from, name)?, name)
     }
 
-    fn of(decoded: shades::Decoded, name: &str) -> Result<Self, PictureError> {
+    fn of(decoded: shades::DecodedPicture, name: &str) -> Result<Self, PictureError> {
         let name = || name.to_string();
         let prepared =
             paper::untouched(&decoded.plane).ok_or_else(|| PictureError::Blank { name: name() })?;

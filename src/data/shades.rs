@@ -61,7 +61,7 @@ pub enum PictureError {
 
 /// A decoded picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Decoded {
+pub(super) struct DecodedPicture {
     /// Not normalized: dark on light or light on dark.
     pub plane: Plane,
     /// Scale: each pixel is a square of this many pixels of the file per side.
@@ -69,7 +69,7 @@ pub(super) struct Decoded {
 }
 
 /// Opens a picture file.
-pub(super) fn open(file: &Path) -> Result<Decoded, PictureError> {
+pub(super) fn open(file: &Path) -> Result<DecodedPicture, PictureError> {
     let name = file.display().to_string();
     match files::read::open(file) {
         Ok((file, _)) => decode(BufReader::new(file), &name),
@@ -78,7 +78,7 @@ pub(super) fn open(file: &Path) -> Result<Decoded, PictureError> {
 }
 
 /// Reads a picture from a reader; `name` is for errors.
-pub(super) fn read(from: impl Read, name: &str) -> Result<Decoded, PictureError> {
+pub(super) fn read(from: impl Read, name: &str) -> Result<DecodedPicture, PictureError> {
     let mut bytes = Vec::new();
     let name = || name.to_string();
     from.take(MAX_INPUT + 1)
@@ -91,7 +91,7 @@ pub(super) fn read(from: impl Read, name: &str) -> Result<Decoded, PictureError>
 }
 
 /// Checks the size before decoding any pixels.
-fn decode<R: BufRead + Seek>(mut from: R, name: &str) -> Result<Decoded, PictureError> {
+fn decode<R: BufRead + Seek>(mut from: R, name: &str) -> Result<DecodedPicture, PictureError> {
     let name = || name.to_string();
     let failed = |source| PictureError::Read { name: name(), source };
     let mut magic = Vec::with_capacity(MAGIC);
@@ -127,7 +127,7 @@ fn decode<R: BufRead + Seek>(mut from: R, name: &str) -> Result<Decoded, Picture
     let small = small.into_luma8();
     let (width, height) = (small.width() as usize, small.height() as usize);
     let plane = Plane::new(width, height, small.into_raw());
-    Ok(Decoded { plane, shrunk: shrunk as usize })
+    Ok(DecodedPicture { plane, shrunk: shrunk as usize })
 }
 
 /// Recognises common unsupported formats; returns the name and how to convert the file.

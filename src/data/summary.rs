@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Statistics of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary {
+pub struct DatasetSummary {
     /// Images of every class (row) for training, validation and testing.
     pub counts: Vec<[usize; 3]>,
     /// Images that equal an earlier one, in any part.
@@ -19,7 +19,7 @@ pub struct Summary {
     pub blank: usize,
 }
 
-impl Summary {
+impl DatasetSummary {
     /// Computes the statistics.
     #[must_use]
     pub fn of(data: &Dataset) -> Self {
@@ -109,7 +109,7 @@ mod tests {
             test: images(&[(2, 0), (9, 1)]),
             ..Dataset::default()
         };
-        let summary = Summary::of(&data);
+        let summary = DatasetSummary::of(&data);
         assert_eq!(summary.counts, [[3, 0, 1], [1, 0, 1], [0, 1, 0]]);
         assert_eq!((summary.duplicates, summary.contradictions, summary.leaked), (2, 1, 1));
         assert_eq!(summary.blank, 1);

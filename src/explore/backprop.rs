@@ -49,7 +49,7 @@ struct Net {
 }
 
 /// The values of a forward and backward pass.
-struct Pass {
+struct ForwardBackward {
     hidden: [f64; 2],
     output: f64,
     delta_output: f64,
@@ -81,13 +81,13 @@ impl Net {
         0.5 * (self.y - sigmoid(self.z_output())).powi(2)
     }
 
-    fn pass(&self) -> Pass {
+    fn pass(&self) -> ForwardBackward {
         let output = sigmoid(self.z_output());
         // BP1, then BP2.
         let delta_output = (output - self.y) * sigmoid_slope(self.z_output());
         let z = self.z_hidden();
         let delta_hidden = [0, 1].map(|j| self.v[j] * delta_output * sigmoid_slope(z[j]));
-        Pass { hidden: z.map(sigmoid), output, delta_output, delta_hidden }
+        ForwardBackward { hidden: z.map(sigmoid), output, delta_output, delta_hidden }
     }
 
     /// The difference quotient of a weight, from two forward passes.

@@ -1,6 +1,6 @@
 //! Builds the sliders and figures of explorables.
 
-use crate::protocol::{Cell, Control, Curve, Figure, FigureBody, Neuron, Slider, Wire};
+use crate::protocol::{Cell, Curve, Figure, FigureBody, Neuron, Slider, SliderKind, Wire};
 
 /// A slider for a number.
 pub(super) fn range(name: &str, [low, high]: [f64; 2], step: f64, default: f64) -> Slider {
@@ -10,19 +10,19 @@ pub(super) fn range(name: &str, [low, high]: [f64; 2], step: f64, default: f64) 
 /// A slider for time steps, which can be played.
 pub(super) fn time(name: &str, most: u32, default: u32) -> Slider {
     let line = range(name, [0.0, f64::from(most)], 1.0, f64::from(default));
-    Slider { control: Control::Time, ..line }
+    Slider { control: SliderKind::Time, ..line }
 }
 
 /// An on/off switch.
 pub(super) fn toggle(name: &str, on: bool) -> Slider {
     let line = range(name, [0.0, 1.0], 1.0, f64::from(u8::from(on)));
-    Slider { control: Control::Toggle, ..line }
+    Slider { control: SliderKind::Toggle, ..line }
 }
 
 /// A choice between names; the first is the default.
 pub(super) fn choice(name: &str, names: &[&str]) -> Slider {
     let line = range(name, [0.0, names.len().saturating_sub(1) as f64], 1.0, 0.0);
-    Slider { control: Control::Choice(names.iter().map(ToString::to_string).collect()), ..line }
+    Slider { control: SliderKind::Choice(names.iter().map(ToString::to_string).collect()), ..line }
 }
 
 pub(super) fn is_on(value: f64) -> bool {

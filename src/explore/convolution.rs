@@ -2,7 +2,7 @@
 
 use super::build::{choice, figure, number, range, sigmoid, table};
 use crate::data::first_of_each_digit;
-use crate::protocol::{Control, Explorable, Figure, FigureBody, Slider};
+use crate::protocol::{Explorable, Figure, FigureBody, Slider, SliderKind};
 use std::sync::LazyLock;
 
 /// Side of a digit, of the kernel and of the feature map, in pixels.
@@ -44,7 +44,7 @@ fn kernel() -> Slider {
     let default = presets[0].1.clone();
     let width = KERNEL as u32;
     let line = range("kernel", [-2.0, 2.0], 0.5, 0.0);
-    Slider { default, control: Control::Grid { width, presets }, ..line }
+    Slider { default, control: SliderKind::Grid { width, presets }, ..line }
 }
 
 /// Kernels that detect a feature, as functions of row and column relative to the centre.

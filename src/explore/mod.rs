@@ -31,7 +31,7 @@ use crate::protocol::{Event, Explorable, Explored, Figure};
 use std::sync::LazyLock;
 
 /// An explorable.
-struct Entry {
+struct ExplorableEntry {
     /// Describes it for front ends.
     describe: fn() -> Explorable,
     /// Computes its figures from the values of all sliders, which must be in range.
@@ -40,12 +40,12 @@ struct Entry {
 
 macro_rules! entries {
     ($($module:ident)*) => {
-        &[$(Entry { describe: $module::describe, figures: $module::figures }),*]
+        &[$(ExplorableEntry { describe: $module::describe, figures: $module::figures }),*]
     };
 }
 
 /// All explorables, in the book's order.
-const TABLE: &[Entry] = entries! {
+const TABLE: &[ExplorableEntry] = entries! {
     cheese
     nand
     adder

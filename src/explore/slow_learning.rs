@@ -32,12 +32,12 @@ pub(super) fn describe() -> Explorable {
 }
 
 #[derive(Clone, Copy)]
-enum Cost {
+enum CostChoice {
     Quadratic,
     CrossEntropy,
 }
 
-impl Cost {
+impl CostChoice {
     /// ∂C/∂z, which is ∂C/∂b: equations 56 and 68.
     fn delta(self, z: f64) -> f64 {
         let error = sigmoid(z) - TARGET;
@@ -66,8 +66,8 @@ impl Cost {
     }
 }
 
-const COSTS: [(&str, Cost); 2] =
-    [("quadratic", Cost::Quadratic), ("cross-entropy", Cost::CrossEntropy)];
+const COSTS: [(&str, CostChoice); 2] =
+    [("quadratic", CostChoice::Quadratic), ("cross-entropy", CostChoice::CrossEntropy)];
 
 pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
     let [w, b, eta, epoch] = [0, 1, 2, 3].map(|index| values[index]);
@@ -79,8 +79,8 @@ pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
         (false, std::iter::once((*name).to_string()).chain(numbers.map(number)).collect())
     });
     let header = ["", "w", "b", "a", "C", "∂C/∂w"];
-    let output = |_: Cost, place| sigmoid(z(place));
-    let own_cost = |cost: Cost, place| cost.of(z(place));
+    let output = |_: CostChoice, place| sigmoid(z(place));
+    let own_cost = |cost: CostChoice, place| cost.of(z(place));
     vec![
         figure(
             "output",
@@ -98,15 +98,15 @@ pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
     ]
 }
 
-type Run = (&'static str, Cost, Vec<[f64; 2]>);
+type NeuronRun = (&'static str, CostChoice, Vec<[f64; 2]>);
 
 fn over_epochs(
-    runs: &[Run; 2],
+    runs: &[NeuronRun; 2],
     now: usize,
     y: (&str, [f64; 2]),
-    value: impl Fn(Cost, [f64; 2]) -> f64,
+    value: impl Fn(CostChoice, [f64; 2]) -> f64,
 ) -> FigureBody {
-    let line = |(name, cost, run): &Run| -> Curve {
+    let line = |(name, cost, run): &NeuronRun| -> Curve {
         let points = run.iter().enumerate().take(now + 1);
         curve(name, points.map(|(epoch, &place)| (epoch as f64, value(*cost, place))))
     };
@@ -132,13 +132,13 @@ mod tests {
     /// epochs.
     #[test]
     fn the_books_neuron_starts_slowly_except_with_cross_entropy() {
-        let output = |cost: Cost, epoch: usize| {
+        let output = |cost: CostChoice, epoch: usize| {
             let [w, b] = cost.learn([2.0, 2.0], 0.15)[epoch];
             sigmoid(w + b)
         };
-        assert!((output(Cost::Quadratic, 0) - 0.98).abs() < 0.005);
-        assert!(output(Cost::Quadratic, 100) > 0.9);
-        assert!((output(Cost::Quadratic, 300) - 0.20).abs() < 0.02);
-        assert!(output(Cost::CrossEntropy, 50) < 0.12);
+        assert!((output(CostChoice::Quadratic, 0) - 0.98).abs() < 0.005);
+        assert!(output(CostChoice::Quadratic, 100) > 0.9);
+        assert!((output(CostChoice::Quadratic, 300) - 0.20).abs() < 0.02);
+        assert!(output(CostChoice::CrossEntropy, 50) < 0.12);
     }
 }

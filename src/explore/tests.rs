@@ -1,7 +1,7 @@
 //! Properties of all explorables.
 
 use super::{explore, list};
-use crate::protocol::{Control, Curve, Explorable, Figure, FigureBody, Slider};
+use crate::protocol::{Curve, Explorable, Figure, FigureBody, Slider, SliderKind};
 use proptest::prelude::*;
 use std::collections::HashSet;
 
@@ -83,8 +83,10 @@ fn descriptions_are_complete_and_ids_unique() {
             assert!(slider.low < slider.high && slider.step > 0.0, "{id}: {}", slider.name);
             assert!(!slider.default.is_empty(), "{id}: {}", slider.name);
             let presets = match &slider.control {
-                Control::Curve { presets } | Control::Grid { presets, .. } => presets.as_slice(),
-                Control::Choice(names) => {
+                SliderKind::Curve { presets } | SliderKind::Grid { presets, .. } => {
+                    presets.as_slice()
+                }
+                SliderKind::Choice(names) => {
                     assert!((slider.high - (names.len() - 1) as f64).abs() < 1e-9, "{id}");
                     &[]
                 }

@@ -13,7 +13,7 @@ pub(super) const STEEPNESS: f64 = 8.0;
 
 /// A hidden neuron with a step at `place`, and its output weight.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Step {
+pub(super) struct StepNeuron {
     /// The position of the step: s = −b/w.
     pub place: f64,
     /// w, which determines the steepness.
@@ -22,7 +22,7 @@ pub(super) struct Step {
     pub out: f64,
 }
 
-impl Step {
+impl StepNeuron {
     /// Its contribution to the output's weighted input.
     pub(super) fn at(&self, x: f64) -> f64 {
         self.out * sigmoid(self.weight * (x - self.place))
@@ -32,26 +32,26 @@ impl Step {
 /// A pair of neurons for each of n bars over [0, 1]: up by the target's value at the bar's centre
 /// where it starts, and down by as much where it ends. The first bar starts and the last one ends
 /// outside [0, 1]. A step rises over 1/`steepness` of a bar.
-pub(super) fn bars(target: impl Fn(f64) -> f64, n: u32, steepness: f64) -> Vec<Step> {
+pub(super) fn bars(target: impl Fn(f64) -> f64, n: u32, steepness: f64) -> Vec<StepNeuron> {
     let width = 1.0 / f64::from(n);
     let weight = steepness * f64::from(n);
     let pair = |bar: u32| {
         let height = target((f64::from(bar) + 0.5) * width);
         let begin = if bar == 0 { -1.0 } else { f64::from(bar) * width };
         let end = if bar + 1 == n { 2.0 } else { f64::from(bar + 1) * width };
-        [(begin, height), (end, -height)].map(|(place, out)| Step { place, weight, out })
+        [(begin, height), (end, -height)].map(|(place, out)| StepNeuron { place, weight, out })
     };
     (0..n).flat_map(pair).collect()
 }
 
 /// Σ wⱼ aⱼ over the hidden neurons at x.
-pub(super) fn network(steps: &[Step], x: f64) -> f64 {
+pub(super) fn network(steps: &[StepNeuron], x: f64) -> f64 {
     steps.iter().map(|step| step.at(x)).sum()
 }
 
 /// The network's output at the centres of `points` equal parts of [0, 1]. Distant steps are exactly
 /// 0 or 1, so only near ones need an exponential.
-pub(super) fn sampled(steps: &[Step], points: usize) -> Vec<f64> {
+pub(super) fn sampled(steps: &[StepNeuron], points: usize) -> Vec<f64> {
     /// e^−40 is negligible beside 1.
     const FAR: f64 = 40.0;
     let mut sums = vec![0.0; points];
@@ -75,7 +75,7 @@ pub(super) fn sampled(steps: &[Step], points: usize) -> Vec<f64> {
 }
 
 /// The mean and the maximum distance of a network from its target on [0, 1].
-pub(super) fn error(target: impl Fn(f64) -> f64, steps: &[Step], points: usize) -> [f64; 2] {
+pub(super) fn error(target: impl Fn(f64) -> f64, steps: &[StepNeuron], points: usize) -> [f64; 2] {
     let distance =
         |(at, value): (usize, f64)| (value - target((at as f64 + 0.5) / points as f64)).abs();
     let distances: Vec<f64> =
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_pair_makes_a_bump_of_its_height() {
         let pair =
-            [(0.4, 0.7), (0.6, -0.7)].map(|(place, out)| Step { place, weight: 1000.0, out });
+            [(0.4, 0.7), (0.6, -0.7)].map(|(place, out)| StepNeuron { place, weight: 1000.0, out });
         assert!((network(&pair, 0.5) - 0.7).abs() < 1e-9);
         assert!(network(&pair, 0.3).abs() < 1e-9 && network(&pair, 0.7).abs() < 1e-9);
     }

@@ -2,7 +2,7 @@
 
 use super::build::{curve, dots, figure, graph, number, plot, range, table};
 use super::universal::{bars, drawn, error, presets, sampled};
-use crate::protocol::{Control, Curve, Explorable, Figure, FigureBody, Scale, Slider};
+use crate::protocol::{Curve, Explorable, Figure, FigureBody, Scale, Slider, SliderKind};
 
 const INPUTS: [f64; 2] = [0.0, 1.0];
 /// Number of heights in a drawing.
@@ -17,7 +17,7 @@ pub(super) fn drawing(name: &str) -> Slider {
     let presets = presets(DRAWN);
     let default = presets[0].1.clone();
     let line = range(name, INPUTS, 0.05, 0.0);
-    Slider { default, step: 0.01, control: Control::Curve { presets }, ..line }
+    Slider { default, step: 0.01, control: SliderKind::Curve { presets }, ..line }
 }
 
 pub(super) fn describe() -> Explorable {

@@ -1,7 +1,7 @@
 //! Chapter 4, one input: a hidden neuron makes a step, a pair of them a bump.
 
 use super::build::{figure, graph, neuron, number, plot, range, sigmoid, wire};
-use super::universal::{Step, network};
+use super::universal::{StepNeuron, network};
 use crate::protocol::{Explorable, Figure, FigureBody};
 
 const INPUTS: [f64; 2] = [0.0, 1.0];
@@ -30,7 +30,7 @@ pub(super) fn describe() -> Explorable {
 
 pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
     let [weight, s1, s2, w1, w2] = [0, 1, 2, 3, 4].map(|index| values[index]);
-    let steps = [(s1, w1), (s2, w2)].map(|(place, out)| Step { place, weight, out });
+    let steps = [(s1, w1), (s2, w2)].map(|(place, out)| StepNeuron { place, weight, out });
     let hidden = |place: f64| move |x: f64| sigmoid(weight * (x - place));
     let neurons =
         vec![graph("upper", INPUTS, 400, hidden(s1)), graph("lower", INPUTS, 400, hidden(s2))];
@@ -51,8 +51,8 @@ pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
     ]
 }
 
-fn wiring(steps: &[Step; 2]) -> FigureBody {
-    let hidden = |name: &str, step: &Step, y| {
+fn wiring(steps: &[StepNeuron; 2]) -> FigureBody {
+    let hidden = |name: &str, step: &StepNeuron, y| {
         let value = format!("s {} b {}", number(step.place), number(-step.weight * step.place));
         neuron(name, value, [0.5, y], step.out != 0.0)
     };

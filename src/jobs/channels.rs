@@ -1,6 +1,8 @@
 //! The channels of a job: receives commands, sends events, pauses and stops.
 
-use crate::protocol::{Activity, Command, EpochStats, Event, Level, LogLine, Pace, Probe, Status};
+use crate::protocol::{
+    Activity, Command, EpochStats, Event, LogLevel, LogLine, Pace, Probe, Status,
+};
 use crate::train::RunHandle;
 use crate::train::control::Control;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select};
@@ -44,7 +46,7 @@ impl JobChannels {
         let _ = self.events.send(event);
     }
 
-    pub(super) fn log(&mut self, level: Level, text: String) {
+    pub(super) fn log(&mut self, level: LogLevel, text: String) {
         self.send(Event::Log(LogLine { level, text }));
     }
 

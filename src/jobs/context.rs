@@ -4,11 +4,11 @@ use super::ExperimentError;
 use super::channels::JobChannels;
 use super::options::Options;
 use super::parallel_runs::ParallelRuns;
-use super::run::{Record, Run, Trained};
+use super::run::{PlannedRun, TrainedRun, TrainingRecord};
 use crate::data::Dataset;
 use crate::model::Model;
 use crate::protocol::{
-    Activity, Claim, Command, EpochStats, Event, Figure, FigureBody, Level, Outcome, Quantity,
+    Activity, Claim, Command, EpochStats, Event, Figure, FigureBody, LogLevel, Outcome, Quantity,
     RunInfo, RunKind,
 };
 use crate::spec::Spec;
@@ -27,7 +27,7 @@ const SEEDS: u64 = 3;
 /// Trains networks, shows figures and checks claims for an experiment, and handles the commands of
 /// the front ends.
 #[derive(Debug)]
-pub struct Context {
+pub struct JobContext {
     id: &'static str,
     options: Options,
     channels: JobChannels,
@@ -76,7 +76,7 @@ impl Tolerance {
     }
 }
 
-impl Context {
+impl JobContext {
     pub(super) fn new(
         id: &'static str,
         options: Options,
@@ -150,7 +150,7 @@ impl Context {
         self.show(Figure { id, title, caption, body });
     }
 
-    /// As [`Context::figure`].
+    /// As [`JobContext::figure`].
     pub fn show(&mut self, figure: Figure) {
         self.channels.send(Event::Figure(figure));
     }
@@ -169,7 +169,7 @@ impl Context {
             return Err(failed());
         }
         let text = format!("{error}; retrying every second; `nntop stop` gives up");
-        self.channels.log(Level::Error, text);
+        self.channels.log(LogLevel::Error, text);
         loop {
             if !self.channels.wait_for(RETRY) {
                 return Err(failed());
@@ -187,7 +187,7 @@ impl Context {
 
     /// Adds a line to the log of the run.
     pub fn log(&mut self, text: impl Into<String>) {
-        self.channels.log(Level::Info, text.into());
+        self.channels.log(LogLevel::Info, text.into());
     }
 
     /// Checks a number against the book's, both in `unit` (such as `points`; may be empty). Returns
@@ -256,8 +256,8 @@ impl Context {
     ///
     /// # Errors
     /// If it cannot be trained or diverges, or a stop is requested.
-    pub fn train(&mut self, name: &str, spec: Spec) -> Result<Trained, ExperimentError> {
-        let mut trained = self.train_all(vec![Run::new(name, spec)], |_| None)?;
+    pub fn train(&mut self, name: &str, spec: Spec) -> Result<TrainedRun, ExperimentError> {
+        let mut trained = self.train_all(vec![PlannedRun::new(name, spec)], |_| None)?;
         trained.pop().ok_or_else(|| ExperimentError::Other(format!("{name} produced no network")))
     }
 
@@ -269,9 +269,9 @@ impl Context {
     /// If one of them cannot be trained or diverges, or a stop is requested.
     pub fn train_all(
         &mut self,
-        runs: Vec<Run>,
-        draw: impl FnMut(&[Record]) -> Option<Figure>,
-    ) -> Result<Vec<Trained>, ExperimentError> {
+        runs: Vec<PlannedRun>,
+        draw: impl FnMut(&[TrainingRecord]) -> Option<Figure>,
+    ) -> Result<Vec<TrainedRun>, ExperimentError> {
         self.handle_commands()?;
         let data = if runs.iter().any(|run| run.data.is_none()) { Some(self.data()) } else { None };
         let cores = available_parallelism().map_or(1, usize::from);
@@ -285,12 +285,12 @@ impl Context {
     /// If a stop is requested.
     pub fn vote(
         &mut self,
-        trained: Vec<Trained>,
+        trained: Vec<TrainedRun>,
         data: &Arc<Dataset>,
     ) -> Result<(EpochStats, Model), ExperimentError> {
         self.handle_commands()?;
         let other = |error: &dyn std::fmt::Display| ExperimentError::Other(error.to_string());
-        let models = trained.into_iter().map(|Trained { record, network }| {
+        let models = trained.into_iter().map(|TrainedRun { record, network }| {
             let epoch = record.epochs.last().map_or(0, |stats| stats.epoch);
             Model::of(record.spec, network, data, epoch)
         });

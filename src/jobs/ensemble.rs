@@ -1,9 +1,9 @@
 //! Trains several networks of one recipe and saves them as one ensemble.
 
 use super::measure::accuracy_chart;
-use super::{Context, ExperimentError, Options, Run, Running, percent};
+use super::{ExperimentError, JobContext, Options, PlannedRun, Running, percent};
 use crate::data::Dataset;
-use crate::protocol::{Event, Figure, Saved};
+use crate::protocol::{Event, Figure, SavedFile};
 use crate::spec::Spec;
 use crate::spec::dataset;
 use std::path::{Path, PathBuf};
@@ -35,14 +35,14 @@ pub fn train_ensemble(ensemble: EnsembleRecipe, options: Options) -> std::io::Re
     Running::start(ID, options, move |context| train(context, ensemble))
 }
 
-fn train(context: &mut Context, ensemble: EnsembleRecipe) -> Result<String, ExperimentError> {
+fn train(context: &mut JobContext, ensemble: EnsembleRecipe) -> Result<String, ExperimentError> {
     let EnsembleRecipe { spec, networks, dataset, save, checkpoints } = ensemble;
     let given = dataset.map(|data| dataset::split(&spec, data));
     let data = given.map_or_else(|| dataset::load(&spec), Ok).map_err(ExperimentError::Other)?;
     let runs = (0..u64::from(networks)).map(|number| {
         let spec = member(&spec, number);
         let directory = checkpoints.as_ref().map(|dir| network_directory(dir, number));
-        Run::new(format!("seed {}", spec.seed), spec)
+        PlannedRun::new(format!("seed {}", spec.seed), spec)
             .with_data(Arc::clone(&data))
             .with_checkpoints(directory)
     });
@@ -58,7 +58,7 @@ fn train(context: &mut Context, ensemble: EnsembleRecipe) -> Result<String, Expe
     if let Some(file) = save {
         let bytes = context.save(&model, &file)?;
         let path = file.display().to_string();
-        context.send(Event::Saved(Saved { path, epoch: model.epoch, batch: 0, bytes }));
+        context.send(Event::Saved(SavedFile { path, epoch: model.epoch, batch: 0, bytes }));
     }
     let accuracy = percent(together.test_accuracy);
     Ok(format!("{networks} networks vote: {accuracy:.2}% of the test images"))

@@ -1,6 +1,6 @@
 //! Medians, curves and charts of recorded epochs.
 
-use super::run::Record;
+use super::run::TrainingRecord;
 use crate::protocol::{Curve, EpochStats, FigureBody, Scale};
 
 /// The median; the mean of the two middle values for an even count, NaN for none.
@@ -23,7 +23,7 @@ pub fn percent(fraction: Option<f64>) -> f64 {
 
 /// A curve named after the run: the epoch on x, `value` on y. Epochs without the value are skipped.
 #[must_use]
-pub fn curve(record: &Record, value: impl Fn(&EpochStats) -> Option<f64>) -> Curve {
+pub fn curve(record: &TrainingRecord, value: impl Fn(&EpochStats) -> Option<f64>) -> Curve {
     let point = |stats: &EpochStats| Some((f64::from(stats.epoch), value(stats)?));
     Curve {
         name: record.name.clone(),
@@ -50,7 +50,7 @@ pub(crate) type EpochValue = fn(&EpochStats) -> Option<f64>;
 /// Accuracies in percent by epoch, one curve per run, without the untrained network.
 pub(crate) fn accuracy_chart<'a>(
     label: &str,
-    records: impl IntoIterator<Item = &'a Record>,
+    records: impl IntoIterator<Item = &'a TrainingRecord>,
     reading: EpochValue,
 ) -> FigureBody {
     let percents = |stats: &EpochStats| {

@@ -12,11 +12,11 @@ mod run;
 mod running;
 pub mod search;
 
-pub use context::{Context, Tolerance};
+pub use context::{JobContext, Tolerance};
 pub use ensemble::{EnsembleRecipe, network_directory, train_ensemble};
 pub use error::ExperimentError;
 pub(crate) use measure::{EpochValue, accuracy_chart};
 pub use measure::{chart, curve, median, percent};
 pub use options::Options;
-pub use run::{Record, Run, Trained};
+pub use run::{PlannedRun, TrainedRun, TrainingRecord};
 pub use running::{Experiment, Running};

@@ -5,10 +5,10 @@
 
 use super::ExperimentError;
 use super::channels::JobChannels;
-use super::run::{Record, Run, Trained};
+use super::run::{PlannedRun, TrainedRun, TrainingRecord};
 use crate::data::Dataset;
 use crate::nn::Network;
-use crate::protocol::{Activity, Command, Event, Figure, Level, Outcome, RunKind};
+use crate::protocol::{Activity, Command, Event, Figure, LogLevel, Outcome, RunKind};
 use crate::spec::Spec;
 use crate::train::{CheckpointPolicy, RunHandle, RunOptions};
 use crossbeam_channel::{Receiver, Select};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// A run that was started; after its end, its results.
 struct ParallelRun {
-    record: Record,
+    record: TrainingRecord,
     /// `None` once the run has ended and was shown.
     handle: Option<RunHandle>,
     /// The trained network, after the handle was dropped.
@@ -80,10 +80,10 @@ impl<'a> ParallelRuns<'a> {
     /// Trains all runs, on `data` unless a run has its own data set.
     pub(super) fn train(
         mut self,
-        runs: Vec<Run>,
+        runs: Vec<PlannedRun>,
         data: Option<Arc<Dataset>>,
-        draw: impl FnMut(&[Record]) -> Option<Figure>,
-    ) -> Result<Vec<Trained>, ExperimentError> {
+        draw: impl FnMut(&[TrainingRecord]) -> Option<Figure>,
+    ) -> Result<Vec<TrainedRun>, ExperimentError> {
         let result = self.run_all(runs, data, draw);
         let runs = std::mem::take(&mut self.started);
         if result.is_err() {
@@ -97,7 +97,7 @@ impl<'a> ParallelRuns<'a> {
         for run in runs {
             let left = run.handle.as_ref().and_then(|handle| handle.network().cloned());
             if let Some(network) = run.network.or(left) {
-                trained.push(Trained { record: run.record, network });
+                trained.push(TrainedRun { record: run.record, network });
             }
             if run.handle.is_some() {
                 // The last run continues to answer probes.
@@ -109,14 +109,14 @@ impl<'a> ParallelRuns<'a> {
 
     fn run_all(
         &mut self,
-        runs: Vec<Run>,
+        runs: Vec<PlannedRun>,
         data: Option<Arc<Dataset>>,
-        mut draw: impl FnMut(&[Record]) -> Option<Figure>,
+        mut draw: impl FnMut(&[TrainingRecord]) -> Option<Figure>,
     ) -> Result<(), ExperimentError> {
         let at_once = self.cores.clamp(1, runs.len().max(1));
         let total = runs.len();
         let mut runs = runs.into_iter();
-        let mut records: Vec<Record> = Vec::with_capacity(total);
+        let mut records: Vec<TrainingRecord> = Vec::with_capacity(total);
         while self.shown < total {
             while self.started.iter().filter(|run| !run.ended).count() < at_once
                 && let Some(run) = runs.next()
@@ -149,11 +149,11 @@ impl<'a> ParallelRuns<'a> {
 
     fn start(
         &mut self,
-        run: Run,
+        run: PlannedRun,
         data: Option<&Arc<Dataset>>,
         threads: u32,
     ) -> Result<(), ExperimentError> {
-        let Run { name, spec, data: own, checkpoints } = run;
+        let PlannedRun { name, spec, data: own, checkpoints } = run;
         let spec = Spec { threads: spec.threads.or(Some(threads)), ..spec };
         let failed = |reason: String| ExperimentError::Run { run: name.clone(), reason };
         let found = checkpoints.map(CheckpointPolicy::of_run).transpose();
@@ -170,7 +170,7 @@ impl<'a> ParallelRuns<'a> {
         };
         let handle = RunHandle::spawn(spec.clone(), options)
             .map_err(|source| ExperimentError::Spec { run: name.clone(), source })?;
-        let record = Record { name, spec, epochs: Vec::new() };
+        let record = TrainingRecord { name, spec, epochs: Vec::new() };
         let (handle, queued) = (Some(handle), Vec::new());
         self.started.push(ParallelRun {
             record,
@@ -312,7 +312,7 @@ impl<'a> ParallelRuns<'a> {
         }
         if !sent {
             let text = format!("{}: cannot be displayed", self.started[self.shown].record.name);
-            self.channels.log(Level::Warning, text);
+            self.channels.log(LogLevel::Warning, text);
         }
     }
 }

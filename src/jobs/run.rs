@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// A training run to be started by a job.
 #[derive(Clone, Debug)]
-pub struct Run {
+pub struct PlannedRun {
     /// Unique within the experiment, such as `seed 2`; names its curves.
     pub name: String,
     pub spec: Spec,
@@ -19,7 +19,7 @@ pub struct Run {
     pub checkpoints: Option<PathBuf>,
 }
 
-impl Run {
+impl PlannedRun {
     /// A run on MNIST.
     #[must_use]
     pub fn new(name: impl Into<String>, spec: Spec) -> Self {
@@ -41,14 +41,14 @@ impl Run {
 
 /// The measurements of a run so far.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub struct TrainingRecord {
     pub name: String,
     pub spec: Spec,
     /// One entry per epoch, starting with the untrained network.
     pub epochs: Vec<EpochStats>,
 }
 
-impl Record {
+impl TrainingRecord {
     /// The maximum of `value` over the epochs.
     #[must_use]
     pub fn best(&self, value: impl Fn(&EpochStats) -> Option<f64>) -> Option<f64> {
@@ -70,7 +70,7 @@ impl Record {
 
 /// A completed run.
 #[derive(Clone, Debug)]
-pub struct Trained {
-    pub record: Record,
+pub struct TrainedRun {
+    pub record: TrainingRecord,
     pub network: Network,
 }

@@ -1,7 +1,7 @@
 //! A job in its own thread, with the channels of a training run.
 
 use super::ExperimentError;
-use super::context::Context;
+use super::context::JobContext;
 use super::options::Options;
 use crate::protocol::{Command, Event, Outcome};
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -22,7 +22,7 @@ pub struct Experiment {
     /// Whether all claims hold with the quick budget.
     pub quick_suffices: bool,
     /// Runs the experiment.
-    pub run: fn(&mut Context) -> Result<(), ExperimentError>,
+    pub run: fn(&mut JobContext) -> Result<(), ExperimentError>,
 }
 
 /// A job that is running, or has ended and still answers probes of the last network it trained.
@@ -54,12 +54,12 @@ impl Running {
     pub(super) fn start(
         id: &'static str,
         options: Options,
-        work: impl FnOnce(&mut Context) -> Result<String, ExperimentError> + Send + 'static,
+        work: impl FnOnce(&mut JobContext) -> Result<String, ExperimentError> + Send + 'static,
     ) -> std::io::Result<Self> {
         let (commands, received) = unbounded();
         let (sent, events) = unbounded();
         let thread = Builder::new().name("nntop-book".into()).spawn(move || {
-            let context = Context::new(id, options, received, sent);
+            let context = JobContext::new(id, options, received, sent);
             thread_main(context, work);
         })?;
         Ok(Self { commands, events, thread })
@@ -77,8 +77,8 @@ impl Running {
 
 /// The entry point of the thread: a panic ends the job, not the program.
 fn thread_main(
-    mut context: Context,
-    work: impl FnOnce(&mut Context) -> Result<String, ExperimentError>,
+    mut context: JobContext,
+    work: impl FnOnce(&mut JobContext) -> Result<String, ExperimentError>,
 ) {
     let result = catch_unwind(AssertUnwindSafe(|| work(&mut context)));
     let outcome = match result {

@@ -7,13 +7,13 @@ use ndarray::{Array2, ArrayBase, ArrayView2, Ix2, ViewRepr, s};
 
 /// [`ArrayView2`] with its element type spelled out, which makes [`Batch`] covariant: a batch of a
 /// longer lifetime can be used where a shorter one is expected.
-type View<'a> = ArrayBase<ViewRepr<&'a Real>, Ix2, Real>;
+type RealView<'a> = ArrayBase<ViewRepr<&'a Real>, Ix2, Real>;
 
 /// The inputs of a layer, one row per sample.
 #[derive(Clone, Copy, Debug)]
 pub enum Batch<'a> {
     /// Every value, shape (samples, inputs).
-    Dense(View<'a>),
+    Dense(RealView<'a>),
     /// The nonzero values.
     Sparse(&'a SparseRows),
     /// Pixels as bytes, 0 to 255 for 0 to 1.

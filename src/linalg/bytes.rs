@@ -1,6 +1,6 @@
 //! Products with inputs stored as bytes. About 80% are zero; vector instructions find the rest.
 
-use super::row::{Row, bands, by_width};
+use super::row::{VectorRow, bands, by_width};
 use super::simd::{LANES, WideSimd};
 use super::strips::{STRIP_PITCH, Strips};
 use super::{Real, wide_kernel};
@@ -41,7 +41,7 @@ impl ByteRows {
 /// Rows of bytes, padded with zeros to whole cache lines.
 #[derive(Clone, Debug, Default)]
 struct ByteMatrix {
-    groups: Vec<Group>,
+    groups: Vec<ByteGroup>,
     /// Groups per row.
     stride: usize,
 }
@@ -49,7 +49,7 @@ struct ByteMatrix {
 /// A cache line of bytes: as many as a `u64` has bits.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-struct Group([u8; GROUP]);
+struct ByteGroup([u8; GROUP]);
 
 const GROUP: usize = 64;
 
@@ -58,14 +58,14 @@ impl ByteMatrix {
     fn clear(&mut self, rows: usize, columns: usize) {
         self.stride = columns.div_ceil(GROUP);
         self.groups.clear();
-        self.groups.resize(rows * self.stride, Group([0; GROUP]));
+        self.groups.resize(rows * self.stride, ByteGroup([0; GROUP]));
     }
 
     fn set(&mut self, row: usize, column: usize, value: u8) {
         self.groups[row * self.stride + column / GROUP].0[column % GROUP] = value;
     }
 
-    fn rows(&self) -> impl Iterator<Item = &[Group]> {
+    fn rows(&self) -> impl Iterator<Item = &[ByteGroup]> {
         self.groups.chunks_exact(self.stride.max(1))
     }
 }
@@ -98,7 +98,7 @@ wide_kernel! {
                 let groups = bytes.rows().map(|groups| &groups[index]);
                 for (row, group) in out.chunks_exact_mut(width).zip(groups) {
                     let (row, source) = (&mut row[band.first..][..band.len], &weights[band.first..]);
-                    by_width!(band.len, Group::add_to::<S>(group, simd, row, source, stride));
+                    by_width!(band.len, ByteGroup::add_to::<S>(group, simd, row, source, stride));
                 }
             }
         }
@@ -126,21 +126,21 @@ wide_kernel! {
 fn update_row<S: WideSimd, const PAIRS: usize, const ODD: usize>(
     simd: S,
     row: &mut [Real],
-    groups: &[Group],
+    groups: &[ByteGroup],
     source: &[Real],
     decay: Real,
 ) {
     if decay == 1.0 && groups.iter().all(|group| simd.nonzero_bytes(&group.0) == 0) {
         return;
     }
-    let mut sum = Row::<S, PAIRS, ODD>::decayed(simd, row, decay);
+    let mut sum = VectorRow::<S, PAIRS, ODD>::decayed(simd, row, decay);
     for (group, source) in groups.iter().zip(source.chunks(GROUP * STRIP_PITCH)) {
         sum = group.nonzero(simd).add(simd, sum, source, STRIP_PITCH, row.len());
     }
     sum.store(row);
 }
 
-impl Group {
+impl ByteGroup {
     /// Iterates over the indices and values of the nonzero bytes.
     #[inline(always)]
     fn nonzero<S: WideSimd>(&self, simd: S) -> Nonzero<'_> {
@@ -157,7 +157,7 @@ impl Group {
     ) {
         let nonzero = self.nonzero(simd);
         if nonzero.left != 0 {
-            let sum = Row::<S, PAIRS, ODD>::load(simd, row);
+            let sum = VectorRow::<S, PAIRS, ODD>::load(simd, row);
             nonzero.add(simd, sum, source, stride, row.len()).store(row);
         }
     }
@@ -175,13 +175,13 @@ impl Nonzero<'_> {
     fn add<S: WideSimd, const PAIRS: usize, const ODD: usize>(
         self,
         simd: S,
-        mut sum: Row<S, PAIRS, ODD>,
+        mut sum: VectorRow<S, PAIRS, ODD>,
         source: &[Real],
         stride: usize,
         len: usize,
-    ) -> Row<S, PAIRS, ODD> {
+    ) -> VectorRow<S, PAIRS, ODD> {
         for (place, number) in self {
-            let row = Row::load(simd, &source[place * stride..][..len]);
+            let row = VectorRow::load(simd, &source[place * stride..][..len]);
             sum.add_times(&row, number);
         }
         sum

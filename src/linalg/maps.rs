@@ -8,7 +8,7 @@ use super::{Real, kernel};
 const BAND: usize = 2 * LANES;
 
 /// `SIZE` maps, of which the first has this index.
-struct Band<const SIZE: usize>(usize);
+struct MapBand<const SIZE: usize>(usize);
 
 /// Calls `$body` with one band of maps after the other; it returns the size of the band. Sizes are
 /// constants, so that the numbers of every map stay in registers from pixel to pixel.
@@ -17,9 +17,9 @@ macro_rules! by_band {
         let mut first = 0;
         while first < $maps {
             first += match $maps - first {
-                BAND.. => $body(Band::<BAND>(first), $($arg),*),
-                LANES.. => $body(Band::<LANES>(first), $($arg),*),
-                _ => $body(Band::<1>(first), $($arg),*),
+                BAND.. => $body(MapBand::<BAND>(first), $($arg),*),
+                LANES.. => $body(MapBand::<LANES>(first), $($arg),*),
+                _ => $body(MapBand::<1>(first), $($arg),*),
             };
         }
     }};
@@ -82,7 +82,7 @@ kernel! {
 /// Adds the terms of every pixel to `sums`. `term` gets a pixel's numbers and the map's.
 #[inline(always)]
 fn sum_band<const SIZE: usize, const SUMS: usize, const PIXELS: usize, const MAPS: usize>(
-    Band(first): Band<SIZE>,
+    MapBand(first): MapBand<SIZE>,
     sums: [&mut [Real]; SUMS],
     pixels: [&[Real]; PIXELS],
     maps: [&[Real]; MAPS],
@@ -106,7 +106,7 @@ fn sum_band<const SIZE: usize, const SUMS: usize, const PIXELS: usize, const MAP
 /// Replaces every pixel's a by `value` of a, x and the map's numbers.
 #[inline(always)]
 fn map_band<const SIZE: usize, const MAPS: usize>(
-    Band(first): Band<SIZE>,
+    MapBand(first): MapBand<SIZE>,
     a: &mut [Real],
     x: &[Real],
     maps: [&[Real]; MAPS],

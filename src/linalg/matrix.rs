@@ -12,15 +12,15 @@ const LINE: usize = 2 * LANES;
 /// A cache line.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C, align(64))]
-struct Line([Real; LINE]);
+struct CacheLine([Real; LINE]);
 
-fn numbers(lines: &[Line]) -> &[Real] {
+fn numbers(lines: &[CacheLine]) -> &[Real] {
     // SAFETY: a line is exactly an array of `LINE` numbers: it is `repr(C)`, and its size equals
     // its alignment, so there is no padding.
     unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LINE) }
 }
 
-fn numbers_mut(lines: &mut [Line]) -> &mut [Real] {
+fn numbers_mut(lines: &mut [CacheLine]) -> &mut [Real] {
     // SAFETY: as in `numbers`.
     unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE) }
 }
@@ -30,7 +30,7 @@ fn numbers_mut(lines: &mut [Line]) -> &mut [Real] {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Array2<Real>", into = "Array2<Real>")]
 pub struct Matrix {
-    lines: Vec<Line>,
+    lines: Vec<CacheLine>,
     rows: usize,
     columns: usize,
 }
@@ -39,7 +39,7 @@ impl Matrix {
     /// A matrix of zeros.
     #[must_use]
     pub fn zeros(rows: usize, columns: usize) -> Self {
-        let lines = vec![Line::default(); rows * columns.div_ceil(LINE)];
+        let lines = vec![CacheLine::default(); rows * columns.div_ceil(LINE)];
         Self { lines, rows, columns }
     }
 
@@ -134,14 +134,14 @@ impl From<Matrix> for Array2<Real> {
 
 /// A buffer aligned to cache lines that is reused without reallocation.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct AlignedBuffer(Vec<Line>);
+pub(crate) struct AlignedBuffer(Vec<CacheLine>);
 
 impl AlignedBuffer {
     /// A slice of `count` numbers; their values are unspecified.
     pub(crate) fn slice_mut(&mut self, count: usize) -> &mut [Real] {
         let lines = count.div_ceil(LINE);
         if self.0.len() < lines {
-            self.0.resize(lines, Line::default());
+            self.0.resize(lines, CacheLine::default());
         }
         &mut numbers_mut(&mut self.0)[..count]
     }

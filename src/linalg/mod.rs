@@ -42,7 +42,7 @@ pub(crate) use elementwise::{
     add, flush_tiny, relu, scale_and_subtract, scale_by, times_relu_slope, times_sigmoid_slope,
     times_tanh_slope,
 };
-pub(crate) use entry::Entry;
+pub(crate) use entry::SparseEntry;
 pub use executor::Executor;
 pub(crate) use exponential::{exponentials, sigmoids, tanhs};
 pub(crate) use maps::{add_deltas, add_pixels, add_scaled, add_squares, affine};
@@ -50,7 +50,7 @@ pub(crate) use matrix::AlignedBuffer;
 pub use matrix::Matrix;
 pub(crate) use patches::{Patches, patches_times_weights};
 pub(crate) use pooling::{Blocks, max_pool, max_pool_delta};
-pub(crate) use prefetch::Prefetch;
+pub(crate) use prefetch::RowPrefetch;
 pub(crate) use runs::{RUN, accumulate_runs};
 pub use sparse::SparseRows;
 pub(crate) use sparse::nonzero;
@@ -92,7 +92,7 @@ macro_rules! wide_kernel {
             $(#[$doc])* fn $name = $body<crate::linalg::simd::WideSimd>(
                 $simd, $($arg: $type),*
             ) $code;
-            |simd| crate::linalg::simd::Pair(simd);
+            |simd| crate::linalg::simd::VectorPair(simd);
             "avx512f,avx512vl,avx512bw,bmi1,popcnt" => simd
         }
     };

@@ -74,7 +74,7 @@ wide_kernel! {
             let end = biases.len().min(first + band * LANES);
             let columns = first..end;
             let job =
-                Job { simd, image, starts, offsets, reach, weights, stride, biases, columns };
+                PatchJob { simd, image, starts, offsets, reach, weights, stride, biases, columns };
             // As many patches as have room for their sums in the registers, beside the weights and a
             // pixel. Six patches of two vectors would fit too, but the compiler keeps a sum in memory.
             match (band, many_registers) {
@@ -96,7 +96,7 @@ wide_kernel! {
 const FIRST_CACHE: usize = 5120;
 
 /// A band of columns of all patches.
-struct Job<'a, S> {
+struct PatchJob<'a, S> {
     simd: S,
     image: &'a [Real],
     starts: &'a [usize],
@@ -109,7 +109,7 @@ struct Job<'a, S> {
     columns: Range<usize>,
 }
 
-impl<S: WideSimd> Job<'_, S> {
+impl<S: WideSimd> PatchJob<'_, S> {
     /// Processes `TALL` patches at a time; `PAIRS` and `ODD` are the vectors of the band.
     #[inline(always)]
     fn run<const PAIRS: usize, const ODD: usize, const TALL: usize>(&self, out: &mut [Real]) {

@@ -2,7 +2,7 @@
 //! compare the kernels with. Arguments have the same meaning as those of the kernels.
 
 use super::bytes::ByteRows;
-use super::entry::Entry;
+use super::entry::SparseEntry;
 use super::patches::Patches;
 use super::pooling::Blocks;
 use super::sparse::SparseRows;
@@ -55,7 +55,7 @@ pub(super) fn sparse(x: ArrayView2<Real>, stride: usize) -> SparseRows {
         rows.push(|entries| {
             let values = x.iter().enumerate().filter(|(_, value)| **value != 0.0);
             values.fold(0, |count, (column, &value)| {
-                entries[count] = Entry { offset: (column * stride) as u32, value };
+                entries[count] = SparseEntry { offset: (column * stride) as u32, value };
                 count + 1
             })
         });
@@ -79,7 +79,7 @@ pub(super) fn bytes(rows: usize, columns: usize) -> (ByteRows, Array2<Real>) {
     (found.clone(), x)
 }
 
-pub(super) fn accumulate(out: &[Real], entries: &[Entry], source: &[Real]) -> Vec<f64> {
+pub(super) fn accumulate(out: &[Real], entries: &[SparseEntry], source: &[Real]) -> Vec<f64> {
     let mut sums = widened(out);
     for entry in entries {
         for (at, sum) in sums.iter_mut().enumerate() {
@@ -184,7 +184,7 @@ pub(super) fn max_pool_delta(x: &[Real], delta: &[Real], blocks: Blocks) -> Vec<
 pub(super) fn accumulate_runs(
     out: &[Real],
     width: usize,
-    entries: &[Entry],
+    entries: &[SparseEntry],
     source: &[Real],
     stride: usize,
 ) -> Vec<f64> {

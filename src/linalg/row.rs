@@ -1,7 +1,7 @@
 //! Rows of numbers in registers.
 
 use super::Real;
-use super::entry::Entry;
+use super::entry::SparseEntry;
 use super::simd::{LANES, Vector, WideSimd, WideVector, store_some};
 
 /// Numbers of the widest row that is kept in registers: thirteen vectors.
@@ -9,19 +9,19 @@ pub(super) const WIDEST: usize = 13 * LANES;
 
 /// Columns `first..first + len` of rows of `width` numbers.
 #[derive(Clone, Copy)]
-pub(super) struct Band {
+pub(super) struct ColumnBand {
     pub(super) first: usize,
     pub(super) len: usize,
     pub(super) width: usize,
 }
 
 /// Divides rows of `width` numbers into bands of at most [`WIDEST`].
-pub(super) fn bands(width: usize) -> impl Iterator<Item = Band> {
-    let band = move |first| Band { first, len: WIDEST.min(width - first), width };
+pub(super) fn bands(width: usize) -> impl Iterator<Item = ColumnBand> {
+    let band = move |first| ColumnBand { first, len: WIDEST.min(width - first), width };
     (0..width).step_by(WIDEST).map(band)
 }
 
-/// Calls `$function` with the constants PAIRS and ODD of a [`Row`] of `$len` numbers; `$len` is at
+/// Calls `$function` with the constants PAIRS and ODD of a [`VectorRow`] of `$len` numbers; `$len` is at
 /// most [`WIDEST`].
 macro_rules! by_width {
     ($len:expr, $($function:ident)::+ $(::<$simd:ty>)? ($($arg:expr),*)) => {
@@ -132,13 +132,13 @@ impl<S: WideSimd, const PAIRS: usize, const ODD: usize> Vectors<S, PAIRS, ODD> {
 
 /// A row of numbers: whole vectors, and a last one that ends with the row and may overlap the one
 /// before it. A row that fits into one vector has only the last one, filled with zeros.
-pub(super) struct Row<S: WideSimd, const PAIRS: usize, const ODD: usize> {
+pub(super) struct VectorRow<S: WideSimd, const PAIRS: usize, const ODD: usize> {
     simd: S,
     whole: Vectors<S, PAIRS, ODD>,
     tail: S::Half,
 }
 
-impl<S: WideSimd, const PAIRS: usize, const ODD: usize> Row<S, PAIRS, ODD> {
+impl<S: WideSimd, const PAIRS: usize, const ODD: usize> VectorRow<S, PAIRS, ODD> {
     /// Numbers of the whole vectors.
     const WHOLE: usize = (2 * PAIRS + ODD) * LANES;
 
@@ -158,7 +158,7 @@ impl<S: WideSimd, const PAIRS: usize, const ODD: usize> Row<S, PAIRS, ODD> {
         Self { simd, whole: Vectors::load(simd, whole), tail }
     }
 
-    /// As [`Row::load`], with zeros in the last vector where it overlaps the one before it.
+    /// As [`VectorRow::load`], with zeros in the last vector where it overlaps the one before it.
     #[inline(always)]
     pub(super) fn load_once(simd: S, values: &[Real]) -> Self {
         let mut row = Self::load(simd, values);
@@ -224,15 +224,20 @@ impl<S: WideSimd, const PAIRS: usize, const ODD: usize> Row<S, PAIRS, ODD> {
 
     /// Adds an entry's value times the `len` numbers of `source` from its offset on.
     #[inline(always)]
-    pub(super) fn add_entry(&mut self, entry: Entry, source: &[Real], len: usize) {
+    pub(super) fn add_entry(&mut self, entry: SparseEntry, source: &[Real], len: usize) {
         let row = Self::load(self.simd, &source[entry.offset as usize..][..len]);
         self.add_times(&row, entry.value);
     }
 
-    /// [`Row::add_entry`] for each entry. Narrow rows use two alternating sums, because each
+    /// [`VectorRow::add_entry`] for each entry. Narrow rows use two alternating sums, because each
     /// addition to a single one would have to wait for the previous addition.
     #[inline(always)]
-    pub(super) fn add_entries(mut self, entries: &[Entry], source: &[Real], len: usize) -> Self {
+    pub(super) fn add_entries(
+        mut self,
+        entries: &[SparseEntry],
+        source: &[Real],
+        len: usize,
+    ) -> Self {
         if !(1..=4 * LANES).contains(&Self::WHOLE) {
             for &entry in entries {
                 self.add_entry(entry, source, len);

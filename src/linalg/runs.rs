@@ -1,6 +1,6 @@
 //! Sums of short runs of an image: the gradient of a convolution over few maps.
 
-use super::entry::Entry;
+use super::entry::SparseEntry;
 use super::simd::{LANES, Simd, Vector};
 use super::{Real, kernel};
 
@@ -11,7 +11,7 @@ kernel! {
     /// Run r of `out`, a vector, += Σ value · `source[offset + r · stride..]` over the entries, for
     /// all runs of `out`. The source must hold a whole vector at each such index.
     fn accumulate_runs = accumulate_runs_body(
-        simd, out: &mut [Real], entries: &[Entry], source: &[Real], stride: usize,
+        simd, out: &mut [Real], entries: &[SparseEntry], source: &[Real], stride: usize,
     ) {
         let mut first = 0;
         while first < out.len() / LANES {
@@ -34,7 +34,7 @@ kernel! {
 fn some<S: Simd, const RUNS: usize>(
     simd: S,
     out: &mut [Real],
-    entries: &[Entry],
+    entries: &[SparseEntry],
     source: &[Real],
     stride: usize,
 ) -> usize {
@@ -68,10 +68,10 @@ mod tests {
     fn runs_are_summed_row_by_row() {
         let stride = 11;
         let source = numbers(stride * 14, 1);
-        let entries: Vec<Entry> = numbers(9, 2)
+        let entries: Vec<SparseEntry> = numbers(9, 2)
             .into_iter()
             .zip(0..)
-            .map(|(value, at)| Entry { offset: at * 3, value })
+            .map(|(value, at)| SparseEntry { offset: at * 3, value })
             .collect();
         for runs in 1..=9 {
             let start = numbers(runs * LANES, 3);

@@ -5,11 +5,11 @@
 //! tokens, and every operation takes a vector or a token. Safe code can therefore not execute an
 //! instruction that the processor lacks. (The idea is from the crate pulp.)
 //!
-//! [`Simd`] has vectors of 256 bits, [`WideSimd`] vectors of 512: those of AVX-512, or a [`Pair`] of
+//! [`Simd`] has vectors of 256 bits, [`WideSimd`] vectors of 512: those of AVX-512, or a [`VectorPair`] of
 //! narrower ones.
 
 use super::Real;
-use super::entry::Entry;
+use super::entry::SparseEntry;
 
 /// Numbers in a vector of 256 bits.
 pub(super) const LANES: usize = 32 / size_of::<Real>();
@@ -43,13 +43,13 @@ pub(super) trait Simd: Copy {
         values: &[Real; GROUP],
         offset: u32,
         stride: u32,
-        entries: &mut [Entry; GROUP],
+        entries: &mut [SparseEntry; GROUP],
     ) -> usize {
         // Every entry is written, and overwritten if its value is zero, to avoid branch
         // mispredictions.
         let mut count = 0;
         for (offset, &value) in (0..).map(|lane| offset + lane * stride).zip(values) {
-            entries[count % GROUP] = Entry { offset, value };
+            entries[count % GROUP] = SparseEntry { offset, value };
             count += usize::from(value != 0.0);
         }
         count
@@ -144,9 +144,9 @@ pub(super) trait WideVector: Copy {
 
 /// Two vectors of a narrower token as one wide vector.
 #[derive(Clone, Copy)]
-pub(super) struct Pair<S>(pub(super) S);
+pub(super) struct VectorPair<S>(pub(super) S);
 
-impl<S: Simd> WideSimd for Pair<S> {
+impl<S: Simd> WideSimd for VectorPair<S> {
     type Vector = [S::Vector; 2];
     type Half = S::Vector;
     const REGISTERS: usize = 16;

@@ -3,7 +3,7 @@
 //! About 80% of the pixels of a digit are background, and three quarters of the deltas before
 //! max-pooling are zero; products with them are skipped.
 
-use super::entry::Entry;
+use super::entry::SparseEntry;
 use super::simd::{GROUP, Simd};
 use super::{Real, kernel};
 
@@ -11,7 +11,7 @@ use super::{Real, kernel};
 #[derive(Clone, Debug, Default)]
 pub struct SparseRows {
     /// Entries of all rows, with unused ones between and after them: see `ends`.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<SparseEntry>,
     /// The index after each row's last entry. Without a `pitch` the next row starts there.
     pub(crate) ends: Vec<usize>,
     /// The distance between the starts of consecutive rows, if it is constant.
@@ -24,12 +24,12 @@ impl SparseRows {
         self.ends.clear();
         self.pitch = None;
         if self.entries.len() < entries {
-            self.entries.resize(entries, Entry::default());
+            self.entries.resize(entries, SparseEntry::default());
         }
     }
 
     /// Adds a row; `write` fills it and returns the number of entries.
-    pub(crate) fn push(&mut self, write: impl FnOnce(&mut [Entry]) -> usize) {
+    pub(crate) fn push(&mut self, write: impl FnOnce(&mut [SparseEntry]) -> usize) {
         let start = self.ends.last().copied().unwrap_or(0);
         let count = write(&mut self.entries[start..]);
         self.ends.push(start + count);
@@ -74,7 +74,7 @@ impl SparseRows {
             for entry in entries {
                 let column = ((u64::from(entry.offset) * inverse) >> 32) as usize;
                 let end = &mut self.ends[column];
-                self.entries[*end] = Entry { offset, value: factor * entry.value };
+                self.entries[*end] = SparseEntry { offset, value: factor * entry.value };
                 *end += 1;
             }
         }
@@ -88,12 +88,12 @@ impl SparseRows {
 
     /// Number of entries in all rows.
     pub(super) fn count(&self) -> usize {
-        self.iter().map(<[Entry]>::len).sum()
+        self.iter().map(<[SparseEntry]>::len).sum()
     }
 
     /// The entries of each row.
     #[inline(always)]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &[Entry]> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[SparseEntry]> {
         let mut before = 0;
         (0..).zip(&self.ends).map(move |(row, &end)| {
             let start = self.pitch.map_or(before, |pitch| row * pitch);
@@ -107,7 +107,7 @@ kernel! {
     /// Writes an entry for every nonzero value; the offset of value i is `stride` · i. Returns the
     /// number of entries. `entries` must be as long as `values`.
     fn nonzero = nonzero_body(
-        simd, values: &[Real], stride: usize, entries: &mut [Entry],
+        simd, values: &[Real], stride: usize, entries: &mut [SparseEntry],
     ) -> usize {
         let (groups, rest) = values.as_chunks::<GROUP>();
         let mut end = 0;
@@ -121,7 +121,7 @@ kernel! {
 kernel! {
     /// [`nonzero`] for bytes, 0 to 255 for 0 to 1.
     fn nonzero_bytes = nonzero_bytes_body(
-        simd, bytes: &[u8], stride: usize, entries: &mut [Entry],
+        simd, bytes: &[u8], stride: usize, entries: &mut [SparseEntry],
     ) -> usize {
         let (groups, rest) = bytes.as_chunks::<GROUP>();
         let mut end = 0;
@@ -143,10 +143,10 @@ kernel! {
 kernel! {
     /// Entries of bytes, 0 to 255 for 0 to 1: the offset of entry i is `stride` · `indices[i]`.
     fn scale_bytes = scale_bytes_body(
-        _simd, entries: &mut [Entry], indices: &[u16], bytes: &[u8], stride: u32,
+        _simd, entries: &mut [SparseEntry], indices: &[u16], bytes: &[u8], stride: u32,
     ) {
         for ((entry, &index), &byte) in entries.iter_mut().zip(indices).zip(bytes) {
-            *entry = Entry { offset: u32::from(index) * stride, value: number(byte) };
+            *entry = SparseEntry { offset: u32::from(index) * stride, value: number(byte) };
         }
     }
 }
@@ -164,7 +164,7 @@ fn compress<S: Simd>(
     values: &[Real; GROUP],
     first: usize,
     stride: usize,
-    entries: &mut [Entry],
+    entries: &mut [SparseEntry],
 ) -> usize {
     let entries = entries.first_chunk_mut().expect("there is one entry per value");
     simd.compress(values, (first * stride) as u32, stride as u32, entries)
@@ -176,11 +176,11 @@ fn finish(
     rest: impl ExactSizeIterator<Item = Real>,
     len: usize,
     stride: usize,
-    entries: &mut [Entry],
+    entries: &mut [SparseEntry],
     mut end: usize,
 ) -> usize {
     for (index, value) in (len - rest.len()..).zip(rest) {
-        entries[end] = Entry { offset: (index * stride) as u32, value };
+        entries[end] = SparseEntry { offset: (index * stride) as u32, value };
         end += usize::from(value != 0.0);
     }
     end

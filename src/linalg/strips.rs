@@ -2,8 +2,8 @@
 //! that data read repeatedly stays in the cache; zeros are skipped.
 
 use super::matrix::AlignedBuffer;
-use super::prefetch::Prefetch;
-use super::row::{Band, Row, WIDEST, bands, by_width};
+use super::prefetch::RowPrefetch;
+use super::row::{ColumnBand, VectorRow, WIDEST, bands, by_width};
 use super::simd::{LANES, WideSimd, WideVector};
 use super::sparse::SparseRows;
 use super::{Real, scale_by, wide_kernel};
@@ -15,12 +15,12 @@ wide_kernel! {
     /// Row r of `out` += Σ value · a row of `strips` over the entries of row r of `rows`, whose offsets
     /// are those of rows of the strips. Meanwhile `next` is prefetched.
     fn accumulate_rows = accumulate_rows_body(
-        simd, out: ArrayViewMut2<Real>, rows: &SparseRows, strips: Strips<'_>, next: Prefetch<'_>,
+        simd, out: ArrayViewMut2<Real>, rows: &SparseRows, strips: Strips<'_>, next: RowPrefetch<'_>,
     ) {
         let mut out = out;
         for band in bands(strips.width) {
-            let job = Job { simd, rows, strips, band };
-            by_width!(band.len, Job::accumulate(job, &mut out, next));
+            let job = StripJob { simd, rows, strips, band };
+            by_width!(band.len, StripJob::accumulate(job, &mut out, next));
         }
     }
 }
@@ -46,8 +46,8 @@ wide_kernel! {
         sums.fill(0.0);
         let sums = sums.as_chunks_mut().0.as_chunks_mut().0;
         for band in bands(delta.width) {
-            let job = Job { simd, rows, strips: delta, band };
-            by_width!(band.len, Job::dot(job, weights, stride, sums));
+            let job = StripJob { simd, rows, strips: delta, band };
+            by_width!(band.len, StripJob::dot(job, weights, stride, sums));
         }
         out.fill(0.0);
         let mut sums = sums.iter();
@@ -71,8 +71,8 @@ wide_kernel! {
         decay: Real,
     ) {
         for band in bands(strips.width) {
-            let job = Job { simd, rows, strips, band };
-            by_width!(band.len, Job::add_products(job, weights, stride, decay));
+            let job = StripJob { simd, rows, strips, band };
+            by_width!(band.len, StripJob::add_products(job, weights, stride, decay));
         }
     }
 }
@@ -145,7 +145,7 @@ impl<'a> Strips<'a> {
 
     /// The strip of a band, from its first row on.
     #[inline(always)]
-    pub(super) fn band(self, band: Band) -> &'a [Real] {
+    pub(super) fn band(self, band: ColumnBand) -> &'a [Real] {
         &self.values[band.first / STRIP * self.pitch..]
     }
 }
@@ -158,14 +158,14 @@ const STRIP: usize = WIDEST;
 
 /// A kernel's work on one band of columns.
 #[derive(Clone, Copy)]
-struct Job<'a, S> {
+struct StripJob<'a, S> {
     simd: S,
     rows: &'a SparseRows,
     strips: Strips<'a>,
-    band: Band,
+    band: ColumnBand,
 }
 
-impl<S: WideSimd> Job<'_, S> {
+impl<S: WideSimd> StripJob<'_, S> {
     /// The band's part of a row.
     #[inline(always)]
     fn part<'b>(&self, row: &'b [Real]) -> &'b [Real] {
@@ -181,7 +181,7 @@ impl<S: WideSimd> Job<'_, S> {
     fn accumulate<const PAIRS: usize, const ODD: usize>(
         self,
         out: &mut ArrayViewMut2<Real>,
-        next: Prefetch<'_>,
+        next: RowPrefetch<'_>,
     ) {
         let source = self.strips.band(self.band);
         let count = out.nrows();
@@ -189,7 +189,7 @@ impl<S: WideSimd> Job<'_, S> {
         for (at, (mut row, entries)) in rows.enumerate() {
             next.fetch(at, count, self.band);
             let row = self.part_mut(row.as_slice_mut().expect(ROWS));
-            let mut sum = Row::<S, PAIRS, ODD>::load(self.simd, row);
+            let mut sum = VectorRow::<S, PAIRS, ODD>::load(self.simd, row);
             for &entry in entries {
                 sum.add_entry(entry, source, self.band.len);
             }
@@ -206,7 +206,7 @@ impl<S: WideSimd> Job<'_, S> {
     ) {
         let (mut sums, delta) = (sums.iter_mut(), self.strips.band(self.band));
         for (row, entries) in weights.chunks_exact(stride).zip(self.rows.iter()) {
-            let row = Row::<S, PAIRS, ODD>::load_once(self.simd, self.part(row));
+            let row = VectorRow::<S, PAIRS, ODD>::load_once(self.simd, self.part(row));
             for (entry, sum) in entries.iter().zip(&mut sums) {
                 let delta = &delta[entry.offset as usize..][..self.band.len];
                 row.add_products(delta, self.simd.load(sum)).store(sum);
@@ -228,7 +228,7 @@ impl<S: WideSimd> Job<'_, S> {
                 continue;
             }
             let row = self.part_mut(row);
-            let mut sum = Row::<S, PAIRS, ODD>::decayed(self.simd, row, decay);
+            let mut sum = VectorRow::<S, PAIRS, ODD>::decayed(self.simd, row, decay);
             for &entry in entries {
                 sum.add_entry(entry, source, self.band.len);
             }
@@ -244,7 +244,7 @@ struct OuterProducts<'a, S> {
     stride: usize,
     x: &'a [Real],
     delta: Strips<'a>,
-    band: Band,
+    band: ColumnBand,
     decay: Real,
 }
 
@@ -275,12 +275,12 @@ impl<S: WideSimd> OuterProducts<'_, S> {
         inputs: usize,
     ) {
         let Self { simd, stride, band, decay, .. } = *self;
-        let mut sums: [Row<S, PAIRS, ODD>; ROWS] = array::from_fn(|row| {
-            Row::decayed(simd, &weights[row * stride + band.first..][..band.len], decay)
+        let mut sums: [VectorRow<S, PAIRS, ODD>; ROWS] = array::from_fn(|row| {
+            VectorRow::decayed(simd, &weights[row * stride + band.first..][..band.len], decay)
         });
         let deltas = self.delta.band(band).chunks(STRIP_PITCH);
         for (x, delta) in self.x.chunks_exact(inputs).zip(deltas) {
-            let delta = Row::load(simd, &delta[..band.len]);
+            let delta = VectorRow::load(simd, &delta[..band.len]);
             for (sum, &x) in sums.iter_mut().zip(&x[first..][..ROWS]) {
                 sum.add_times(&delta, x);
             }

@@ -1,14 +1,14 @@
 //! Weighted sums of rows: the products of dense layers and the gradients of convolutions.
 
-use super::entry::Entry;
-use super::row::{Band, Row, bands, by_width};
-use super::simd::{LANES, Pair, WideSimd};
+use super::entry::SparseEntry;
+use super::row::{ColumnBand, VectorRow, bands, by_width};
+use super::simd::{LANES, VectorPair, WideSimd};
 use super::sparse::SparseRows;
 use super::{Real, kernel, wide_kernel};
 
 wide_kernel! {
     /// `out` += Σ value · `source[offset..][..out.len()]` over the entries.
-    fn accumulate = accumulate_body(simd, out: &mut [Real], entries: &[Entry], source: &[Real]) {
+    fn accumulate = accumulate_body(simd, out: &mut [Real], entries: &[SparseEntry], source: &[Real]) {
         for band in bands(out.len()) {
             let out = &mut out[band.first..][..band.len];
             let source = &source[band.first.min(source.len())..];
@@ -25,9 +25,9 @@ kernel! {
     ) {
         // 256-bit vectors: the weights come from the L2 cache, which does not deliver wider ones
         // faster.
-        let simd = Pair(simd);
+        let simd = VectorPair(simd);
         for band in bands(start.len()) {
-            by_width!(band.len, sum_band::<Pair<S>>(simd, out, start, rows, source, band));
+            by_width!(band.len, sum_band::<VectorPair<S>>(simd, out, start, rows, source, band));
         }
     }
 }
@@ -39,9 +39,9 @@ kernel! {
         simd, out: &mut [Real], rows: &SparseRows, values: &[Real], width: usize, rate: Real,
     ) {
         // 256-bit vectors, as in [`sum_rows_body`].
-        let simd = Pair(simd);
+        let simd = VectorPair(simd);
         for band in bands(width) {
-            by_width!(band.len, scatter_band::<Pair<S>>(simd, out, rows, values, band, rate));
+            by_width!(band.len, scatter_band::<VectorPair<S>>(simd, out, rows, values, band, rate));
         }
     }
 }
@@ -50,10 +50,10 @@ kernel! {
 fn accumulate_band<S: WideSimd, const PAIRS: usize, const ODD: usize>(
     simd: S,
     out: &mut [Real],
-    entries: &[Entry],
+    entries: &[SparseEntry],
     source: &[Real],
 ) {
-    let sum = Row::<S, PAIRS, ODD>::load(simd, out).add_entries(entries, source, out.len());
+    let sum = VectorRow::<S, PAIRS, ODD>::load(simd, out).add_entries(entries, source, out.len());
     sum.store(out);
 }
 
@@ -64,11 +64,11 @@ fn sum_band<S: WideSimd, const PAIRS: usize, const ODD: usize>(
     start: &[Real],
     rows: &SparseRows,
     source: &[Real],
-    Band { first, len, width }: Band,
+    ColumnBand { first, len, width }: ColumnBand,
 ) {
     let (start, source) = (&start[first..][..len], &source[first..]);
     for (out, entries) in out.chunks_exact_mut(width).zip(rows.iter()) {
-        let sum = Row::<S, PAIRS, ODD>::load(simd, start).add_entries(entries, source, len);
+        let sum = VectorRow::<S, PAIRS, ODD>::load(simd, start).add_entries(entries, source, len);
         sum.store(&mut out[first..][..len]);
     }
 }
@@ -79,16 +79,16 @@ fn scatter_band<S: WideSimd, const PAIRS: usize, const ODD: usize>(
     out: &mut [Real],
     rows: &SparseRows,
     values: &[Real],
-    Band { first, len, width }: Band,
+    ColumnBand { first, len, width }: ColumnBand,
     rate: Real,
 ) {
     let out = &mut out[first..];
     for (row, entries) in values.chunks_exact(width).zip(rows.iter()) {
-        let values = Row::<S, PAIRS, ODD>::load(simd, &row[first..][..len]).times(rate);
+        let values = VectorRow::<S, PAIRS, ODD>::load(simd, &row[first..][..len]).times(rate);
         for entry in entries {
             let out = &mut out[entry.offset as usize..][..len];
             // Everything is loaded before anything is stored, because vectors may overlap.
-            let mut sum = Row::<S, PAIRS, ODD>::load(simd, out);
+            let mut sum = VectorRow::<S, PAIRS, ODD>::load(simd, out);
             sum.add_times(&values, entry.value);
             sum.store(out);
         }

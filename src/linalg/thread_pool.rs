@@ -15,21 +15,21 @@ use std::thread::{self, Builder, JoinHandle, Thread};
 const SPINS: u32 = 20_000;
 
 /// Run by every thread that wakes in time; does nothing if the work is already done.
-type Task<'a> = dyn Fn() + Sync + 'a;
+type PoolTask<'a> = dyn Fn() + Sync + 'a;
 
 /// The calling thread and its helpers, which end when the pool is dropped.
 #[derive(Debug)]
 pub(crate) struct ThreadPool {
-    shared: Arc<Shared>,
+    shared: Arc<PoolState>,
     helpers: Vec<JoinHandle<()>>,
 }
 
 /// State shared with the helpers.
-struct Shared {
+struct PoolState {
     /// Number of tasks so far; a change tells helpers of a new one.
     generation: AtomicU32,
     /// The current task, and the thread that waits for it.
-    task: Mutex<Option<(&'static Task<'static>, Thread)>>,
+    task: Mutex<Option<(&'static PoolTask<'static>, Thread)>>,
     /// Number of helpers running the task; incremented only while `task` is locked.
     running: AtomicUsize,
     /// Whether the pool was dropped.
@@ -38,7 +38,7 @@ struct Shared {
     spins: u32,
 }
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for PoolState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").field("running", &self.running).finish_non_exhaustive()
     }
@@ -51,7 +51,7 @@ impl ThreadPool {
     }
 
     fn spinning(threads: usize, spins: u32) -> Self {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(PoolState {
             generation: AtomicU32::new(0),
             task: Mutex::new(None),
             running: AtomicUsize::new(0),
@@ -149,7 +149,7 @@ impl ThreadPool {
     }
 
     /// Runs a task on all threads until it is done.
-    fn run<'a>(&mut self, task: &'a Task<'a>) {
+    fn run<'a>(&mut self, task: &'a PoolTask<'a>) {
         let shared = &*self.shared;
         // The flag may be left over from a task whose caller panicked.
         shared.panicked.store(false, Ordering::Relaxed);
@@ -158,7 +158,8 @@ impl ThreadPool {
         let guard = TaskGuard(shared);
         // SAFETY: only the lifetime changes. The task lives until this function returns, after the
         // guard was dropped, when no helper can find the task or is still running it.
-        let task = unsafe { std::mem::transmute::<&'a Task<'a>, &'static Task<'static>>(task) };
+        let task =
+            unsafe { std::mem::transmute::<&'a PoolTask<'a>, &'static PoolTask<'static>>(task) };
         *lock(&shared.task) = Some((task, thread::current()));
         self.wake();
         task();
@@ -185,7 +186,7 @@ impl Drop for ThreadPool {
 }
 
 /// Ends a task, also when unwinding: withdraws it and waits for the helpers that run it.
-struct TaskGuard<'a>(&'a Shared);
+struct TaskGuard<'a>(&'a PoolState);
 
 impl Drop for TaskGuard<'_> {
     fn drop(&mut self) {
@@ -194,7 +195,7 @@ impl Drop for TaskGuard<'_> {
     }
 }
 
-impl Shared {
+impl PoolState {
     /// The loop of a helper.
     fn help(&self) {
         let mut done = 0;
@@ -216,7 +217,7 @@ impl Shared {
     }
 
     /// The current task, if it is not over; its caller keeps it alive from now on.
-    fn begin(&self) -> Option<(&'static Task<'static>, Thread)> {
+    fn begin(&self) -> Option<(&'static PoolTask<'static>, Thread)> {
         let task = lock(&self.task);
         if task.is_some() {
             self.running.fetch_add(1, Ordering::Relaxed);

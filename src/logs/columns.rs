@@ -1,7 +1,7 @@
 //! Recognises the step and time columns (or keys) of a row by the names that frameworks use.
 
 use super::number;
-use super::value::Value;
+use super::value::LogValue;
 
 /// Names of a step, in order of preference; case is ignored.
 const STEPS: [&str; 20] = [
@@ -44,8 +44,8 @@ pub fn is_time(name: &str) -> bool {
 /// Converts a value to seconds since 1970, if possible: a number of seconds or milliseconds since
 /// 1970, or a date with a time.
 #[must_use]
-pub fn wall_time(value: &Value) -> Option<f64> {
-    if let Value::Text(text) = value
+pub fn wall_time(value: &LogValue) -> Option<f64> {
+    if let LogValue::Text(text) = value
         && let Some(seconds) = number::timestamp(text)
     {
         return Some(seconds);

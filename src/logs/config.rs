@@ -2,8 +2,8 @@
 //! timm and Ultralytics, argparse dumped as JSON, Ray's `params.json`.
 
 use super::json;
-use super::record::{Record, Sink};
-use super::value::Value;
+use super::record::{LogRecord, Sink};
+use super::value::LogValue;
 use super::yaml;
 
 /// Maximum number of settings; larger files are not hyper-parameters.
@@ -27,15 +27,15 @@ pub fn read_json(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
     settings(&value, sink)
 }
 
-fn settings(value: &Value, sink: &mut dyn Sink) -> Result<(), String> {
-    if !matches!(value, Value::Map(_)) {
+fn settings(value: &LogValue, sink: &mut dyn Sink) -> Result<(), String> {
+    if !matches!(value, LogValue::Map(_)) {
         return Err("it has no keys with values".to_owned());
     }
     let mut count = 0;
     value.leaves(".", false, &mut |name, value| {
         count += 1;
         if count <= MAX_SETTINGS {
-            sink.record(Record::Config { name, value: value.clone() });
+            sink.record(LogRecord::Config { name, value: value.clone() });
         }
     });
     Ok(())
@@ -47,12 +47,12 @@ fn settings(value: &Value, sink: &mut dyn Sink) -> Result<(), String> {
 /// # Errors
 /// A message if it is not a list.
 pub fn read_overrides(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
-    let Value::List(items) = yaml::parse(&String::from_utf8_lossy(bytes))? else {
+    let LogValue::List(items) = yaml::parse(&String::from_utf8_lossy(bytes))? else {
         return Err("it is not a list of overrides".to_owned());
     };
     let items: Vec<_> = items.iter().map(ToString::to_string).collect();
     if !items.is_empty() {
-        sink.record(Record::Title { name: &items.join(" ") });
+        sink.record(LogRecord::Title { name: &items.join(" ") });
     }
     Ok(())
 }

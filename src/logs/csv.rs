@@ -4,13 +4,13 @@
 use super::columns;
 use super::lines::{self, MARK};
 use super::number;
-use super::record::{Reader, Record, Sink};
-use super::value::Value;
+use super::record::{LogReader, LogRecord, Sink};
+use super::value::LogValue;
 
 /// Reads a table row by row. Cells that are empty or not numbers are ignored.
 #[derive(Debug, Default)]
-pub struct Table {
-    header: Option<Header>,
+pub struct CsvReader {
+    header: Option<CsvHeader>,
     offset: u64,
     /// Number of rows so far: the step if there is no step column.
     rows: i64,
@@ -18,14 +18,14 @@ pub struct Table {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Header {
+struct CsvHeader {
     separator: char,
     names: Vec<String>,
     step: Option<usize>,
     time: Option<usize>,
 }
 
-impl Reader for Table {
+impl LogReader for CsvReader {
     fn read(&mut self, bytes: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
         let offset = self.offset;
         let read = lines::each(bytes, end, |at, line| match line {
@@ -37,14 +37,14 @@ impl Reader for Table {
     }
 }
 
-impl Table {
+impl CsvReader {
     fn line(&mut self, line: &str, offset: u64, sink: &mut dyn Sink) {
         let line = line.strip_prefix(MARK).unwrap_or(line);
         if line.trim().is_empty() || line.starts_with('#') {
             return;
         }
         let Some(header) = &self.header else {
-            self.header = Header::read(line);
+            self.header = CsvHeader::read(line);
             if self.header.is_none() {
                 warn(sink, offset, "the first row is not a header");
             }
@@ -53,7 +53,7 @@ impl Table {
         let cells = split(line, header.separator);
         if cells.len() != header.names.len() || header.is_repeated_by(&cells) {
             // A restarted writer may write its header again, or a different one.
-            if let Some(again) = Header::read(line) {
+            if let Some(again) = CsvHeader::read(line) {
                 self.header = Some(again);
             } else {
                 let (has, wants) = (cells.len(), header.names.len());
@@ -74,7 +74,7 @@ impl Table {
         };
         let wall_time = header.time.and_then(|column| {
             let cell = &cells[column];
-            columns::wall_time(&number(cell).map_or(Value::Text(cell.clone()), Value::Number))
+            columns::wall_time(&number(cell).map_or(LogValue::Text(cell.clone()), LogValue::Number))
         });
         self.rows += 1;
         self.last_step = step;
@@ -83,13 +83,13 @@ impl Table {
                 header.step == Some(column) || (header.time == Some(column) && wall_time.is_some());
             if let Some(value) = number(cell).filter(|_| !is_axis) {
                 let wall_time = wall_time.unwrap_or(f64::NAN);
-                sink.record(Record::Scalar { name, step, wall_time, value });
+                sink.record(LogRecord::Scalar { name, step, wall_time, value });
             }
         }
     }
 }
 
-impl Header {
+impl CsvHeader {
     /// Parses a row of names; `None` if it contains a number or fewer than two names.
     fn read(line: &str) -> Option<Self> {
         let separator = [',', ';', '\t']
@@ -146,7 +146,7 @@ fn split(line: &str, separator: char) -> Vec<String> {
 }
 
 fn warn(sink: &mut dyn Sink, offset: u64, text: &str) {
-    sink.record(Record::Warning { offset, text: text.to_owned() });
+    sink.record(LogRecord::Warning { offset, text: text.to_owned() });
 }
 
 /// Recognises a table with metrics from the start of a file; returns a description of its columns,
@@ -154,7 +154,8 @@ fn warn(sink: &mut dyn Sink, offset: u64, text: &str) {
 #[must_use]
 pub fn recognise(head: &str) -> Option<String> {
     let mut rows = head.lines().map(|line| line.strip_prefix(MARK).unwrap_or(line));
-    let header = Header::read(rows.find(|row| !row.trim().is_empty() && !row.starts_with('#'))?)?;
+    let header =
+        CsvHeader::read(rows.find(|row| !row.trim().is_empty() && !row.starts_with('#'))?)?;
     let row = rows.find(|row| !row.trim().is_empty())?;
     let cells = split(row, header.separator);
     let numbers = cells.iter().filter(|cell| number::parse_with_comma(cell).is_some()).count();
@@ -177,7 +178,7 @@ mod tests {
     #[test]
     fn a_repeated_header_starts_a_new_table_and_odd_rows_are_reported() {
         let text = "epoch,loss\n0,1.0\nepoch,loss,acc\n1,0.5,0.9\n2,0.4\n3,x,\n";
-        let found = whole(Table::default(), text.as_bytes());
+        let found = whole(CsvReader::default(), text.as_bytes());
         assert_eq!(found.len(), 4, "{found:?}");
         assert!(found[3].contains("2 cells in a table of 3 columns"), "{found:?}");
     }
@@ -185,7 +186,7 @@ mod tests {
     #[test]
     fn times_are_not_metrics_but_durations_are() {
         let text = "step,time,x\n1,1795161600.5,2\n2,3.5,4\n";
-        let found = whole(Table::default(), text.as_bytes());
+        let found = whole(CsvReader::default(), text.as_bytes());
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(found[0].contains("wall_time: 1795161600.5"), "{found:?}");
     }
@@ -203,7 +204,7 @@ mod tests {
             text in "(epoch,[a-c\"]{0,3},loss\r?\n)?([0-9]{1,3}[,;][0-9.enaN\"é]{0,6}(,[0-9]{0,2})?\r?\n){0,8}[0-9,]{0,4}",
             cut in proptest::collection::vec(0_usize..120, 0..5),
         ) {
-            assert_pieces_give_same_records(Table::default, text.as_bytes(), &cut);
+            assert_pieces_give_same_records(CsvReader::default, text.as_bytes(), &cut);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Follows a log file: polls and reopens it, and continues reading at the last good offset.
 
-use super::formats::{Format, Source};
-use super::record::{LONGEST_RECORD, Record, Sink};
+use super::formats::{LogFormat, ReaderKind};
+use super::record::{LONGEST_RECORD, LogRecord, Sink};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -21,10 +21,10 @@ const LONGEST_WHOLE: u64 = 1 << 30;
 /// A file with the offset up to which it was read, and its state at that time.
 pub struct LogFile {
     path: PathBuf,
-    format: &'static Format,
+    format: &'static LogFormat,
     /// Creates a new reader; the reader of the format if not set.
-    make: Option<Box<dyn Fn() -> Source + Send>>,
-    source: Source,
+    make: Option<Box<dyn Fn() -> ReaderKind + Send>>,
+    source: ReaderKind,
     offset: u64,
     stamp: Option<Stamp>,
     /// The start of the file and the bytes before the offset, as last read.
@@ -71,7 +71,7 @@ impl std::fmt::Debug for LogFile {
 impl LogFile {
     /// A file of a format; `head` is its start, as far as known.
     #[must_use]
-    pub fn new(path: &Path, format: &'static Format, head: &[u8]) -> Self {
+    pub fn new(path: &Path, format: &'static LogFormat, head: &[u8]) -> Self {
         Self::build(path, format, (format.open)(path, head), None)
     }
 
@@ -79,17 +79,17 @@ impl LogFile {
     #[must_use]
     pub fn with_reader(
         path: &Path,
-        format: &'static Format,
-        make: impl Fn() -> Source + Send + 'static,
+        format: &'static LogFormat,
+        make: impl Fn() -> ReaderKind + Send + 'static,
     ) -> Self {
         Self::build(path, format, make(), Some(Box::new(make)))
     }
 
     fn build(
         path: &Path,
-        format: &'static Format,
-        source: Source,
-        make: Option<Box<dyn Fn() -> Source + Send>>,
+        format: &'static LogFormat,
+        source: ReaderKind,
+        make: Option<Box<dyn Fn() -> ReaderKind + Send>>,
     ) -> Self {
         let path = path.to_path_buf();
         let (head, tail) = (Vec::new(), Vec::new());
@@ -114,7 +114,7 @@ impl LogFile {
     }
 
     #[must_use]
-    pub fn format(&self) -> &'static Format {
+    pub fn format(&self) -> &'static LogFormat {
         self.format
     }
 
@@ -164,20 +164,20 @@ impl LogFile {
             return Ok(Poll::Unchanged);
         }
         match &self.source {
-            Source::Whole(_) => self.read_whole(&file, stamp, sink),
-            Source::Stream(_) => self.read_on(&file, stamp, end, scratch, sink),
+            ReaderKind::Whole(_) => self.read_whole(&file, stamp, sink),
+            ReaderKind::Stream(_) => self.read_on(&file, stamp, end, scratch, sink),
         }
     }
 
     fn stamp_of(&self, file: &File) -> io::Result<Stamp> {
         let data = file.metadata()?;
         let log = match &self.source {
-            Source::Whole(_) => {
+            ReaderKind::Whole(_) => {
                 let mut beside = self.path.as_os_str().to_owned();
                 beside.push("-wal");
                 fs::metadata(beside).ok().map(|log| (log.len(), log.mtime(), log.mtime_nsec()))
             }
-            Source::Stream(_) => None,
+            ReaderKind::Stream(_) => None,
         };
         Ok(Stamp {
             device: data.dev(),
@@ -199,11 +199,11 @@ impl LogFile {
         }
         let mut bytes = vec![0; stamp.length as usize];
         file.read_exact_at(&mut bytes, 0)?;
-        let Source::Whole(read) = &self.source else { return Ok(Poll::Unchanged) };
+        let ReaderKind::Whole(read) = &self.source else { return Ok(Poll::Unchanged) };
         let mut again = self.offset > 0;
-        let mut forget_first = |record: Record<'_>| {
+        let mut forget_first = |record: LogRecord<'_>| {
             if std::mem::take(&mut again) {
-                sink.record(Record::Reset);
+                sink.record(LogRecord::Reset);
             }
             sink.record(record);
         };
@@ -235,11 +235,11 @@ impl LogFile {
                         .map_or_else(|| (self.format.open)(&self.path, &[]), |make| make());
                     self.offset = 0;
                     self.head.clear();
-                    sink.record(Record::Reset);
+                    sink.record(LogRecord::Reset);
                 }
             }
         }
-        let Source::Stream(reader) = &mut self.source else { return Ok(Poll::Unchanged) };
+        let ReaderKind::Stream(reader) = &mut self.source else { return Ok(Poll::Unchanged) };
         let start = self.offset;
         let mut filled = 0;
         self.is_behind = false;
@@ -310,7 +310,7 @@ impl LogFile {
         if zeros {
             return Ok(Compared::Zeros);
         }
-        let Source::Stream(reader) = &self.source else { return Ok(Compared::Same) };
+        let ReaderKind::Stream(reader) = &self.source else { return Ok(Compared::Same) };
         for hole in reader.holes().iter().take(8) {
             let mut now = [0; 16];
             read_at(file, &mut now, hole.start)?;

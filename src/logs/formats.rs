@@ -1,6 +1,6 @@
 //! The table of supported formats.
 
-use super::record::{Reader, Sink};
+use super::record::{LogReader, Sink};
 use super::text::{PatternText, Text, Utf16};
 use super::{
     config, csv, jsonl, mlflow, nntop, sqlite, stores, tensorboard, text, trainer_state, wandb,
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// The start of a file, from which its format is recognised.
 #[derive(Clone, Copy, Debug)]
-pub struct Sample<'a> {
+pub struct FileStart<'a> {
     pub path: &'a Path,
     /// At most [`SAMPLE`] bytes.
     pub head: &'a [u8],
@@ -25,14 +25,14 @@ pub const SAMPLE: usize = 64 << 10;
 pub type WholeReader = fn(&Path, Vec<u8>, &mut dyn Sink) -> Result<(), String>;
 
 /// How a file is read.
-pub enum Source {
+pub enum ReaderKind {
     /// Data is appended; the reader continues where it stopped.
-    Stream(Box<dyn Reader>),
+    Stream(Box<dyn LogReader>),
     /// The file is rewritten as a whole.
     Whole(WholeReader),
 }
 
-impl std::fmt::Debug for Source {
+impl std::fmt::Debug for ReaderKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Stream(_) => "Stream",
@@ -43,7 +43,7 @@ impl std::fmt::Debug for Source {
 
 /// The content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum FileRole {
     /// It contains metrics.
     Metrics,
     /// It contains the configuration of the run.
@@ -52,28 +52,28 @@ pub enum Role {
 
 /// A format: how it is recognised and read, and which run a file belongs to.
 #[derive(Clone, Copy)]
-pub struct Format {
+pub struct LogFormat {
     /// The short name shown by `--explain`.
     pub name: &'static str,
-    pub role: Role,
+    pub role: FileRole,
     /// Recognises a file; returns the reason, `None` if it has another format.
-    pub recognise: fn(&Sample<'_>) -> Option<String>,
-    pub open: fn(&Path, &[u8]) -> Source,
+    pub recognise: fn(&FileStart<'_>) -> Option<String>,
+    pub open: fn(&Path, &[u8]) -> ReaderKind,
     /// The path that identifies the run: a directory, or the file itself.
     pub run: fn(&Path) -> PathBuf,
 }
 
-impl std::fmt::Debug for Format {
+impl std::fmt::Debug for LogFormat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Format({})", self.name)
     }
 }
 
 /// All formats; the first one that recognises a file is used.
-pub const FORMATS: [Format; 15] = [
-    Format {
+pub const FORMATS: [LogFormat; 15] = [
+    LogFormat {
         name: "TensorBoard events",
-        role: Role::Metrics,
+        role: FileRole::Metrics,
         recognise: |sample| {
             let name = file_name(sample.path);
             let named = name.contains("tfevents") && !name.ends_with(".profile-empty");
@@ -86,87 +86,89 @@ pub const FORMATS: [Format; 15] = [
                 _ => None,
             }
         },
-        open: |_, _| Source::Stream(Box::new(tensorboard::EventFile::default())),
+        open: |_, _| ReaderKind::Stream(Box::new(tensorboard::EventFileReader::default())),
         run: directory,
     },
-    Format {
+    LogFormat {
         name: "Weights & Biases",
-        role: Role::Metrics,
+        role: FileRole::Metrics,
         recognise: |sample| {
             let begins = wandb::starts_like_one(sample.head);
             let empty = sample.head.is_empty() && extension(sample.path) == "wandb";
             (begins || empty).then(|| "the magic bytes of a .wandb file".to_owned())
         },
-        open: |_, _| Source::Stream(Box::new(wandb::WandbFile::default())),
+        open: |_, _| ReaderKind::Stream(Box::new(wandb::WandbFile::default())),
         run: directory,
     },
-    Format {
+    LogFormat {
         name: "SQLite store",
-        role: Role::Metrics,
+        role: FileRole::Metrics,
         recognise: |sample| {
             sample.head.starts_with(sqlite::MAGIC).then(|| "an SQLite database".to_owned())
         },
-        open: |_, _| Source::Whole(read_store),
+        open: |_, _| ReaderKind::Whole(read_store),
         run: Path::to_path_buf,
     },
-    Format {
+    LogFormat {
         name: "MLflow metric",
-        role: Role::Metrics,
+        role: FileRole::Metrics,
         recognise: |sample| {
             let run = mlflow::run_of(sample.path, "metrics")?;
             Some(format!("a metric below {}/meta.yaml", file_name(run)))
         },
-        open: |path, _| Source::Stream(Box::new(mlflow::MetricFile::new(path))),
+        open: |path, _| ReaderKind::Stream(Box::new(mlflow::MetricFile::new(path))),
         run: |path| {
             mlflow::run_of(path, "metrics").map_or_else(|| directory(path), Path::to_path_buf)
         },
     },
-    Format {
+    LogFormat {
         name: "MLflow parameter",
-        role: Role::Config,
+        role: FileRole::Config,
         recognise: |sample| {
             let run = mlflow::run_of(sample.path, "params")?;
             Some(format!("a parameter below {}/meta.yaml", file_name(run)))
         },
-        open: |_, _| Source::Whole(|path, bytes, sink| mlflow::read_parameter(path, &bytes, sink)),
+        open: |_, _| {
+            ReaderKind::Whole(|path, bytes, sink| mlflow::read_parameter(path, &bytes, sink))
+        },
         run: |path| {
             mlflow::run_of(path, "params").map_or_else(|| directory(path), Path::to_path_buf)
         },
     },
-    Format {
+    LogFormat {
         name: "MLflow run",
-        role: Role::Config,
+        role: FileRole::Config,
         recognise: |sample| {
             let text = text_of(sample.head)?;
             let is_run = file_name(sample.path) == "meta.yaml" && text.contains("run_id:");
             is_run.then(|| "the meta.yaml of a run".to_owned())
         },
-        open: |_, _| Source::Whole(|_, bytes, sink| mlflow::read_meta(&bytes, sink)),
+        open: |_, _| ReaderKind::Whole(|_, bytes, sink| mlflow::read_meta(&bytes, sink)),
         run: directory,
     },
-    Format {
+    LogFormat {
         name: "Hugging Face trainer state",
-        role: Role::Metrics,
+        role: FileRole::Metrics,
         recognise: |sample| {
             let is_json = extension(sample.path) == "json";
             text_of(sample.head).filter(|_| is_json).and_then(trainer_state::recognise)
         },
-        open: |_, _| Source::Whole(|_, bytes, sink| trainer_state::read(&bytes, sink)),
+        open: |_, _| ReaderKind::Whole(|_, bytes, sink| trainer_state::read(&bytes, sink)),
         run: checkpointed,
     },
-    Format {
+    LogFormat {
         name: "Hydra overrides",
-        role: Role::Config,
+        role: FileRole::Config,
         recognise: |sample| {
             let is_overrides = sample.path.ends_with(".hydra/overrides.yaml");
             is_overrides.then(|| "what was changed on Hydra's command line".to_owned())
         },
-        open: |_, _| Source::Whole(|_, bytes, sink| config::read_overrides(&bytes, sink)),
+        open: |_, _| ReaderKind::Whole(|_, bytes, sink| config::read_overrides(&bytes, sink)),
         run: above_hydra,
     },
-    Format {
+    LogFormat {
         name: "configuration",
-        role: Role::Config,
+        role: FileRole::Config,
         recognise: |sample| {
             let names = [
                 ".hydra/config.yaml",
@@ -179,12 +181,12 @@ pub const FORMATS: [Format; 15] = [
             let known = names.iter().find(|name| sample.path.ends_with(name))?;
             Some(format!("a configuration by its name, {known}"))
         },
-        open: |_, _| Source::Whole(|_, bytes, sink| config::read_yaml(&bytes, sink)),
+        open: |_, _| ReaderKind::Whole(|_, bytes, sink| config::read_yaml(&bytes, sink)),
         run: above_hydra,
     },
-    Format {
+    LogFormat {
         name: "configuration (JSON)",
-        role: Role::Config,
+        role: FileRole::Config,
         recognise: |sample| {
             let names = [
                 "params.json",
@@ -200,35 +202,35 @@ pub const FORMATS: [Format; 15] = [
                 .starts_with('{')
                 .then(|| format!("a configuration by its name, {known}"))
         },
-        open: |_, _| Source::Whole(|_, bytes, sink| config::read_json(&bytes, sink)),
+        open: |_, _| ReaderKind::Whole(|_, bytes, sink| config::read_json(&bytes, sink)),
         run: directory,
     },
-    Format {
+    LogFormat {
         name: "nntop run",
-        role: Role::Metrics,
+        role: FileRole::Metrics,
         recognise: |sample| {
             let is_one = text_of(sample.head).is_some_and(nntop::starts_like_one);
             let is_old = file_name(sample.path) == "events.old.jsonl";
             (is_one && !is_old).then(|| "the events of a run of nntop".to_owned())
         },
-        open: |_, _| Source::Stream(Box::new(nntop::EventLog::default())),
+        open: |_, _| ReaderKind::Stream(Box::new(nntop::EventLog::default())),
         run: directory,
     },
-    Format {
+    LogFormat {
         name: "JSON lines",
-        role: Role::Metrics,
+        role: FileRole::Metrics,
         recognise: |sample| {
             let kinds = ["jsonl", "json", "ndjson", "log", "txt", "out"];
             let fits = sample.named || kinds.contains(&extension(sample.path));
             let text = text_of(sample.head).filter(|text| fits && !nntop::starts_like_one(text));
             text.and_then(jsonl::recognise)
         },
-        open: |_, _| Source::Stream(Box::new(jsonl::JsonLines::default())),
+        open: |_, _| ReaderKind::Stream(Box::new(jsonl::JsonLinesReader::default())),
         run: by_known_name,
     },
-    Format {
+    LogFormat {
         name: "table (CSV)",
-        role: Role::Metrics,
+        role: FileRole::Metrics,
         recognise: |sample| {
             let fits = sample.named || ["csv", "tsv", "txt"].contains(&extension(sample.path));
             let why = text_of(sample.head).filter(|_| fits).and_then(csv::recognise)?;
@@ -236,23 +238,23 @@ pub const FORMATS: [Format; 15] = [
             let counts = sample.named || is_known_name(sample.path) || !why.contains("rows count");
             counts.then_some(why)
         },
-        open: |_, _| Source::Stream(Box::new(csv::Table::default())),
+        open: |_, _| ReaderKind::Stream(Box::new(csv::CsvReader::default())),
         run: by_known_name,
     },
-    Format {
+    LogFormat {
         name: "printed text (UTF-16)",
-        role: Role::Metrics,
+        role: FileRole::Metrics,
         recognise: |sample| {
             let begins =
                 sample.head.starts_with(&[0xff, 0xfe]) || sample.head.starts_with(&[0xfe, 0xff]);
             begins.then(|| "text with the byte-order mark of UTF-16".to_owned())
         },
-        open: |_, _| Source::Stream(Box::new(Utf16::new(Text::default()))),
+        open: |_, _| ReaderKind::Stream(Box::new(Utf16::new(Text::default()))),
         run: Path::to_path_buf,
     },
-    Format {
+    LogFormat {
         name: "printed text",
-        role: Role::Metrics,
+        role: FileRole::Metrics,
         recognise: |sample| {
             let kinds = ["log", "txt", "out", "err", "stdout", "stderr", ""];
             let fits = sample.named || kinds.contains(&extension(sample.path));
@@ -260,7 +262,7 @@ pub const FORMATS: [Format; 15] = [
             let text = String::from_utf8_lossy(sample.head);
             (fits && is_text).then(|| text::recognise(&text)).flatten()
         },
-        open: |_, _| Source::Stream(Box::new(Text::default())),
+        open: |_, _| ReaderKind::Stream(Box::new(Text::default())),
         run: Path::to_path_buf,
     },
 ];
@@ -275,13 +277,13 @@ pub fn with_pattern(pattern: &str) -> Result<PatternText, String> {
 
 /// The format of a file, and the reason; `None` if it is unknown.
 #[must_use]
-pub fn recognise(sample: &Sample<'_>) -> Option<(&'static Format, String)> {
+pub fn recognise(sample: &FileStart<'_>) -> Option<(&'static LogFormat, String)> {
     FORMATS.iter().find_map(|format| (format.recognise)(sample).map(|why| (format, why)))
 }
 
 /// Why a file has no known format, if there is a useful explanation.
 #[must_use]
-pub fn refusal(sample: &Sample<'_>) -> Option<&'static str> {
+pub fn refusal(sample: &FileStart<'_>) -> Option<&'static str> {
     let path = sample.path;
     if path.ancestors().any(|dir| file_name(dir) == ".aim") || file_name(path).contains("aim-repo")
     {

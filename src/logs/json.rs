@@ -2,15 +2,15 @@
 //! printed by Python (`{'loss': 0.5, 'done': True}`).
 
 use super::number;
-use super::value::Value;
+use super::value::LogValue;
 
 /// Maximum nesting depth.
 const DEEPEST: usize = 64;
 
 /// Parses a document, which may only be followed by blanks.
 #[must_use]
-pub fn parse(text: &str) -> Option<Value> {
-    let mut parser = Parser { text, at: 0 };
+pub fn parse(text: &str) -> Option<LogValue> {
+    let mut parser = JsonParser { text, at: 0 };
     let value = parser.value(0)?;
     parser.blanks();
     (parser.at == text.len()).then_some(value)
@@ -18,18 +18,18 @@ pub fn parse(text: &str) -> Option<Value> {
 
 /// Parses the document at the start of a text; also returns its length in bytes.
 #[must_use]
-pub fn parse_prefix(text: &str) -> Option<(Value, usize)> {
-    let mut parser = Parser { text, at: 0 };
+pub fn parse_prefix(text: &str) -> Option<(LogValue, usize)> {
+    let mut parser = JsonParser { text, at: 0 };
     let value = parser.value(0)?;
     Some((value, parser.at))
 }
 
-struct Parser<'a> {
+struct JsonParser<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl Parser<'_> {
+impl JsonParser<'_> {
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -40,7 +40,7 @@ impl Parser<'_> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Option<Value> {
+    fn value(&mut self, depth: usize) -> Option<LogValue> {
         if depth > DEEPEST {
             return None;
         }
@@ -49,12 +49,12 @@ impl Parser<'_> {
             b'{' => self.map(depth),
             b'[' => self.list(depth, b']'),
             b'(' => self.list(depth, b')'),
-            quote @ (b'"' | b'\'') => self.string(quote).map(Value::Text),
+            quote @ (b'"' | b'\'') => self.string(quote).map(LogValue::Text),
             _ => self.word(),
         }
     }
 
-    fn map(&mut self, depth: usize) -> Option<Value> {
+    fn map(&mut self, depth: usize) -> Option<LogValue> {
         self.at += 1;
         let mut entries = Vec::new();
         loop {
@@ -62,7 +62,7 @@ impl Parser<'_> {
             match self.peek()? {
                 b'}' => {
                     self.at += 1;
-                    return Some(Value::Map(entries));
+                    return Some(LogValue::Map(entries));
                 }
                 b',' if !entries.is_empty() => self.at += 1,
                 quote @ (b'"' | b'\'') => {
@@ -83,7 +83,7 @@ impl Parser<'_> {
         }
     }
 
-    fn list(&mut self, depth: usize, end: u8) -> Option<Value> {
+    fn list(&mut self, depth: usize, end: u8) -> Option<LogValue> {
         self.at += 1;
         let mut items = Vec::new();
         loop {
@@ -91,7 +91,7 @@ impl Parser<'_> {
             let next = self.peek()?;
             if next == end {
                 self.at += 1;
-                return Some(Value::List(items));
+                return Some(LogValue::List(items));
             }
             if next == b',' && !items.is_empty() {
                 self.at += 1;
@@ -154,7 +154,7 @@ impl Parser<'_> {
     }
 
     /// Parses a number, `true`, `null`, `NaN`, or Python's `True`, `None`, `nan`.
-    fn word(&mut self) -> Option<Value> {
+    fn word(&mut self) -> Option<LogValue> {
         let rest = &self.text[self.at..];
         let end = rest
             .bytes()
@@ -162,10 +162,10 @@ impl Parser<'_> {
             .unwrap_or(rest.len());
         let word = &rest[..end];
         let value = match word {
-            "true" | "True" => Value::Bool(true),
-            "false" | "False" => Value::Bool(false),
-            "null" | "None" => Value::Null,
-            _ => Value::Number(number::parse(word)?),
+            "true" | "True" => LogValue::Bool(true),
+            "false" | "False" => LogValue::Bool(false),
+            "null" | "None" => LogValue::Null,
+            _ => LogValue::Number(number::parse(word)?),
         };
         self.at += end;
         Some(value)
@@ -181,12 +181,12 @@ mod tests {
     fn numbers_of_json_and_python_and_nested_maps_are_parsed() {
         let value =
             parse(r#"{"a": [1, -2.5e3, NaN], "b": {"c": null}, "d": "\u00e9\ud83d\ude00\n"}"#);
-        let Some(Value::Map(entries)) = value else { panic!("a map") };
-        assert!(matches!(&entries[0].1, Value::List(items) if items.len() == 3));
-        assert_eq!(entries[2].1, Value::Text("é😀\n".to_owned()));
+        let Some(LogValue::Map(entries)) = value else { panic!("a map") };
+        assert!(matches!(&entries[0].1, LogValue::List(items) if items.len() == 3));
+        assert_eq!(entries[2].1, LogValue::Text("é😀\n".to_owned()));
         let python = parse("{'loss': '0.693', 'done': True, 'x': (1, 2), 'y': nan}");
         assert_eq!(python.as_ref().and_then(|v| v.get("loss")?.number()), Some(0.693));
-        assert_eq!(parse_prefix("{} tail"), Some((Value::Map(Vec::new()), 2)));
+        assert_eq!(parse_prefix("{} tail"), Some((LogValue::Map(Vec::new()), 2)));
         for torn in ["{", "{\"a\"", "[1,", "{\"a\": 1", "nul", "{,}", "1 2", "\"\\"] {
             assert_eq!(parse(torn), None, "{torn}");
         }

@@ -5,32 +5,32 @@ use super::columns;
 use super::json;
 use super::lines::{self, MARK};
 use super::number;
-use super::record::{Reader, Record, Sink};
-use super::value::Value;
+use super::record::{LogReader, LogRecord, Sink};
+use super::value::LogValue;
 
 /// Reads objects: numbers are metrics, with nested keys and list indices joined by `/`. An object
 /// under `config` is the configuration. Other lines are skipped.
 #[derive(Debug, Default)]
-pub struct JsonLines {
+pub struct JsonLinesReader {
     offset: u64,
     rows: Rows,
     warned: bool,
 }
 
-impl Reader for JsonLines {
+impl LogReader for JsonLinesReader {
     fn read(&mut self, bytes: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
         let offset = self.offset;
         let read = lines::each(bytes, end, |at, line| {
             let text = line.map_or("", |line| line.strip_prefix(MARK).unwrap_or(line).trim());
             match json::parse(text) {
-                Some(object @ Value::Map(_)) => self.rows.object(&object, sink),
+                Some(object @ LogValue::Map(_)) => self.rows.object(&object, sink),
                 _ if text.is_empty() || self.warned => {}
                 // A last line without a newline is incomplete rather than wrong.
                 _ if end && !bytes[at..].contains(&b'\n') => {}
                 _ => {
                     self.warned = true;
                     let text = "lines that are not JSON objects are skipped".to_owned();
-                    sink.record(Record::Warning { offset: offset + at as u64, text });
+                    sink.record(LogRecord::Warning { offset: offset + at as u64, text });
                 }
             }
         });
@@ -52,12 +52,12 @@ pub struct Rows {
 
 impl Rows {
     /// Records the contents of an object.
-    pub fn object(&mut self, object: &Value, sink: &mut dyn Sink) {
-        let Value::Map(entries) = object else { return };
+    pub fn object(&mut self, object: &LogValue, sink: &mut dyn Sink) {
+        let LogValue::Map(entries) = object else { return };
         for name in &NO_METRICS[1..] {
-            if let Some(config @ Value::Map(_)) = object.get(name).filter(|_| !self.configured) {
+            if let Some(config @ LogValue::Map(_)) = object.get(name).filter(|_| !self.configured) {
                 config.leaves(".", false, &mut |name, value| {
-                    sink.record(Record::Config { name, value: value.clone() });
+                    sink.record(LogRecord::Config { name, value: value.clone() });
                 });
                 self.configured = true;
             }
@@ -86,7 +86,7 @@ impl Rows {
                 let Some(value) = leaf.number() else { return };
                 let nested = format!("{name}/{path}");
                 let name = if path.is_empty() { name } else { &nested };
-                sink.record(Record::Scalar { name, step: at, wall_time, value });
+                sink.record(LogRecord::Scalar { name, step: at, wall_time, value });
                 any = true;
             });
         }
@@ -102,7 +102,7 @@ pub fn recognise(head: &str) -> Option<String> {
     if !first.starts_with('{') || first.starts_with("{'") {
         return None;
     }
-    let Value::Map(entries) = json::parse(first)? else { return None };
+    let LogValue::Map(entries) = json::parse(first)? else { return None };
     let numbers = entries.iter().filter(|(_, value)| value.number().is_some()).count();
     let ranked = entries.iter().filter_map(|(name, _)| Some((columns::step_rank(name)?, name)));
     let step = ranked.min();
@@ -127,7 +127,7 @@ mod tests {
         let line = r#"{"training_iteration": 3, "timestamp": 1795161600, "config": {"lr": 0.1},
             "pid": 77, "loss": 0.5, "info": {"a": [1, 2]}, "done": false, "date": "x"}"#
             .replace('\n', " ");
-        let found = whole(JsonLines::default(), format!("{line}\n{line}\n").as_bytes());
+        let found = whole(JsonLinesReader::default(), format!("{line}\n{line}\n").as_bytes());
         assert_eq!(found.len(), 7, "{found:?}");
         assert!(found[0].contains("Config") && found[2].contains("info/a/0"), "{found:?}");
     }
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn an_invalid_line_is_reported_with_its_offset() {
         let bytes = [&[0xff; 60][..], b"\n{\"loss\": 1}\n"].concat();
-        let found = whole(JsonLines::default(), &bytes);
+        let found = whole(JsonLinesReader::default(), &bytes);
         assert!(found[0].contains("Warning") && found[0].contains("offset: 0"), "{found:?}");
     }
 
@@ -152,7 +152,7 @@ mod tests {
             let mut text = lines.join("\n");
             text.push('\n');
             text.push_str(&torn);
-            assert_pieces_give_same_records(JsonLines::default, text.as_bytes(), &cut);
+            assert_pieces_give_same_records(JsonLinesReader::default, text.as_bytes(), &cut);
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::lines;
 use super::number;
-use super::record::{Reader, Record, Sink, State};
-use super::value::Value;
+use super::record::{LogReader, LogRecord, Sink, WriterState};
+use super::value::LogValue;
 use super::yaml;
 use std::path::Path;
 
@@ -23,20 +23,20 @@ impl MetricFile {
     }
 }
 
-impl Reader for MetricFile {
+impl LogReader for MetricFile {
     fn read(&mut self, bytes: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
         let offset = self.offset;
         let read = lines::each(bytes, end, |at, line| {
             let line = line.unwrap_or_default();
             match point(line) {
                 Some((wall_time, value, step)) => {
-                    sink.record(Record::Scalar { name: &self.name, step, wall_time, value });
+                    sink.record(LogRecord::Scalar { name: &self.name, step, wall_time, value });
                 }
                 None if line.trim().is_empty() => {}
                 None => {
                     let text =
                         "a line that is not `milliseconds value step` was skipped".to_owned();
-                    sink.record(Record::Warning { offset: offset + at as u64, text });
+                    sink.record(LogRecord::Warning { offset: offset + at as u64, text });
                 }
             }
         });
@@ -64,37 +64,37 @@ fn point(line: &str) -> Option<(f64, f64, i64)> {
 pub fn read_meta(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
     let meta = yaml::parse(&String::from_utf8_lossy(bytes))?;
     let text = |name| match meta.get(name) {
-        Some(Value::Text(text)) => Some(text.clone()),
+        Some(LogValue::Text(text)) => Some(text.clone()),
         _ => None,
     };
     if let Some(name) = text("run_name") {
-        sink.record(Record::Title { name: &name });
+        sink.record(LogRecord::Title { name: &name });
     }
-    if let Some(start) = meta.get("start_time").and_then(Value::number) {
-        sink.record(Record::Started { wall_time: start / 1e3 });
+    if let Some(start) = meta.get("start_time").and_then(LogValue::number) {
+        sink.record(LogRecord::Started { wall_time: start / 1e3 });
     }
     // RunStatus: 1 RUNNING, 2 SCHEDULED, 3 FINISHED, 4 FAILED, 5 KILLED; older versions write the
     // name.
     let state = match meta.get("status") {
-        Some(Value::Number(3.0)) => Some(State::Finished),
-        Some(Value::Number(4.0 | 5.0)) => Some(State::Failed),
-        Some(Value::Number(_)) => Some(State::Running),
-        Some(Value::Text(name)) => state_of(name),
+        Some(LogValue::Number(3.0)) => Some(WriterState::Finished),
+        Some(LogValue::Number(4.0 | 5.0)) => Some(WriterState::Failed),
+        Some(LogValue::Number(_)) => Some(WriterState::Running),
+        Some(LogValue::Text(name)) => state_of(name),
         _ => None,
     };
     if let Some(state) = state {
-        sink.record(Record::State(state));
+        sink.record(LogRecord::State(state));
     }
     Ok(())
 }
 
 /// Converts MLflow's name of a state.
 #[must_use]
-pub fn state_of(name: &str) -> Option<State> {
+pub fn state_of(name: &str) -> Option<WriterState> {
     match name {
-        "FINISHED" => Some(State::Finished),
-        "FAILED" | "KILLED" => Some(State::Failed),
-        "RUNNING" | "SCHEDULED" => Some(State::Running),
+        "FINISHED" => Some(WriterState::Finished),
+        "FAILED" | "KILLED" => Some(WriterState::Failed),
+        "RUNNING" | "SCHEDULED" => Some(WriterState::Running),
         _ => None,
     }
 }
@@ -105,8 +105,8 @@ pub fn state_of(name: &str) -> Option<State> {
 /// None; the signature is that of [`super::formats::WholeReader`].
 pub fn read_parameter(path: &Path, bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
     let name = below(path, "params").unwrap_or_default();
-    let value = Value::from_word(String::from_utf8_lossy(bytes).trim_end_matches('\n'));
-    sink.record(Record::Config { name: &name, value });
+    let value = LogValue::from_word(String::from_utf8_lossy(bytes).trim_end_matches('\n'));
+    sink.record(LogRecord::Config { name: &name, value });
     Ok(())
 }
 

@@ -1,5 +1,5 @@
 //! Readers for the logs of other training tools: one file per format, and a table of them
-//! ([`formats::FORMATS`]). A reader converts the bytes of a file to [`Record`]s, piece by piece;
+//! ([`formats::FORMATS`]). A reader converts the bytes of a file to [`LogRecord`]s, piece by piece;
 //! [`LogFile`] follows a file that grows, is truncated, damaged, rewritten or replaced.
 
 mod columns;
@@ -25,5 +25,5 @@ mod wire;
 pub mod yaml;
 
 pub use file::{LogFile, Poll};
-pub use record::{Bucket, LONGEST_RECORD, Reader, Record, Sink, State};
-pub use value::Value;
+pub use record::{HistogramBucket, LONGEST_RECORD, LogReader, LogRecord, Sink, WriterState};
+pub use value::LogValue;

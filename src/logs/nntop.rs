@@ -1,14 +1,14 @@
 //! nntop's own runs: the events that a session writes to `events.jsonl`.
 
 use super::lines;
-use super::record::{Reader, Record, Sink, State};
-use super::value::Value;
+use super::record::{LogReader, LogRecord, Sink, WriterState};
+use super::value::LogValue;
 use crate::protocol::{Event, Outcome, RunInfo};
 use serde::Deserialize;
 
 /// A line of the file: an event and its time in seconds since 1970.
 #[derive(Deserialize)]
-struct Line {
+struct LoggedEvent {
     at: f64,
     event: Event,
 }
@@ -22,18 +22,18 @@ pub struct EventLog {
     part: String,
 }
 
-impl Reader for EventLog {
+impl LogReader for EventLog {
     fn read(&mut self, bytes: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
         let offset = self.offset;
         let read = lines::each(bytes, end, |at, line| {
             let line = line.unwrap_or_default();
-            match serde_json::from_str::<Line>(line) {
+            match serde_json::from_str::<LoggedEvent>(line) {
                 Ok(line) => self.event(&line.event, line.at, sink),
                 Err(_) if line.trim().is_empty() => {}
                 // The process was killed while writing; later lines are complete.
                 Err(_) => {
                     let text = "a line that is not an event was skipped".to_owned();
-                    sink.record(Record::Warning { offset: offset + at as u64, text });
+                    sink.record(LogRecord::Warning { offset: offset + at as u64, text });
                 }
             }
         });
@@ -47,7 +47,7 @@ impl EventLog {
         let metrics = |step: i64, values: &[(String, f64)], sink: &mut dyn Sink| {
             for (name, value) in values {
                 let name = format!("{}{name}", self.part);
-                sink.record(Record::Scalar { name: &name, step, wall_time, value: *value });
+                sink.record(LogRecord::Scalar { name: &name, step, wall_time, value: *value });
             }
         };
         match event {
@@ -55,17 +55,17 @@ impl EventLog {
             Event::Metrics(update) => metrics(update.step, &update.values, sink),
             Event::Started(info) => {
                 self.part = info.name_in_job().map_or_else(String::new, |name| format!("{name}/"));
-                sink.record(Record::Started { wall_time });
+                sink.record(LogRecord::Started { wall_time });
                 settings(info, sink);
-                sink.record(Record::State(State::Running));
+                sink.record(LogRecord::State(WriterState::Running));
             }
-            Event::Log(line) => sink.record(Record::Line { text: &line.text }),
-            Event::Finished(outcome) => sink.record(Record::State(match outcome {
+            Event::Log(line) => sink.record(LogRecord::Line { text: &line.text }),
+            Event::Finished(outcome) => sink.record(LogRecord::State(match outcome {
                 Outcome::Completed(_) | Outcome::Stopped | Outcome::Checkpointed(_) => {
-                    State::Finished
+                    WriterState::Finished
                 }
                 Outcome::Diverged { .. } | Outcome::Failed(_) | Outcome::Exited { .. } => {
-                    State::Failed
+                    WriterState::Failed
                 }
             })),
             _ => {}
@@ -74,7 +74,7 @@ impl EventLog {
 }
 
 fn settings(info: &RunInfo, sink: &mut dyn Sink) {
-    sink.record(Record::Title { name: &info.title });
+    sink.record(LogRecord::Title { name: &info.title });
     let texts = [
         ("network", &info.network),
         ("cost", &info.cost),
@@ -84,7 +84,7 @@ fn settings(info: &RunInfo, sink: &mut dyn Sink) {
         ("data", &info.data),
     ];
     for (name, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
-        sink.record(Record::Config { name, value: Value::Text(text.clone()) });
+        sink.record(LogRecord::Config { name, value: LogValue::Text(text.clone()) });
     }
     let numbers = [
         ("learning_rate", info.learning_rate),
@@ -95,7 +95,7 @@ fn settings(info: &RunInfo, sink: &mut dyn Sink) {
         ("seed", info.seed as f64),
     ];
     for (name, number) in numbers {
-        sink.record(Record::Config { name, value: Value::Number(number) });
+        sink.record(LogRecord::Config { name, value: LogValue::Number(number) });
     }
 }
 

@@ -1,20 +1,20 @@
 //! The records that readers extract from logs, in log order.
 
-use super::value::Value;
+use super::value::LogValue;
 
 /// A record of a log. Names and texts are untrusted: they must be escaped before they are shown.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Record<'a> {
+pub enum LogRecord<'a> {
     /// A value of a metric. `wall_time` is in seconds since 1970, NaN if the log has none.
     Scalar { name: &'a str, step: i64, wall_time: f64, value: f64 },
     /// A hyper-parameter; nested names are joined by `.`.
-    Config { name: &'a str, value: Value },
+    Config { name: &'a str, value: LogValue },
     /// A text at a step.
     Text { name: &'a str, step: i64, wall_time: f64, text: &'a str },
     /// An encoded picture (PNG or JPEG) at a step.
     Image { name: &'a str, step: i64, wall_time: f64, encoded: &'a [u8] },
     /// A histogram at a step, buckets from low to high.
-    Histogram { name: &'a str, step: i64, wall_time: f64, buckets: &'a [Bucket] },
+    Histogram { name: &'a str, step: i64, wall_time: f64, buckets: &'a [HistogramBucket] },
     /// Training restarted at this step: earlier points at this step or later are superseded.
     Restart { step: i64 },
     /// The following records belong to this run of a file with several runs.
@@ -24,9 +24,9 @@ pub enum Record<'a> {
     /// The group of the run, or its parent run.
     Group { name: &'a str },
     /// The state of the run according to the writer.
-    State(State),
+    State(WriterState),
     /// The same at a time, in seconds since 1970: what is logged later shows that the run goes on.
-    StateAt { state: State, wall_time: f64 },
+    StateAt { state: WriterState, wall_time: f64 },
     /// Start time of the run, in seconds since 1970.
     Started { wall_time: f64 },
     /// A progress bar: completed and total units (0 if the total is unknown).
@@ -41,7 +41,7 @@ pub enum Record<'a> {
 
 /// The number of values between two limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Bucket {
+pub struct HistogramBucket {
     pub left: f64,
     pub right: f64,
     pub count: f64,
@@ -49,7 +49,7 @@ pub struct Bucket {
 
 /// The state of a run according to the writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum WriterState {
     Running,
     Finished,
     Failed,
@@ -57,17 +57,17 @@ pub enum State {
 
 /// Receives the records of a reader.
 pub trait Sink {
-    fn record(&mut self, record: Record<'_>);
+    fn record(&mut self, record: LogRecord<'_>);
 }
 
-impl<F: FnMut(Record<'_>)> Sink for F {
-    fn record(&mut self, record: Record<'_>) {
+impl<F: FnMut(LogRecord<'_>)> Sink for F {
+    fn record(&mut self, record: LogRecord<'_>) {
         self(record);
     }
 }
 
 /// Reads data appended to a file, piece by piece.
-pub trait Reader: Send {
+pub trait LogReader: Send {
     /// Reads the complete records at the start of `bytes`, which continue where the last call
     /// stopped, and returns the number of bytes consumed. That may exceed the length of `bytes`:
     /// the excess is to be skipped. The rest (an incomplete record) is passed again with more data
@@ -88,20 +88,20 @@ pub const LONGEST_RECORD: usize = 64 << 20;
 
 #[cfg(test)]
 pub(crate) mod testing {
-    use super::{Reader, Record};
+    use super::{LogReader, LogRecord};
 
     /// All records of a file that is read at once.
-    pub fn whole(mut reader: impl Reader, bytes: &[u8]) -> Vec<String> {
+    pub fn whole(mut reader: impl LogReader, bytes: &[u8]) -> Vec<String> {
         let mut found = Vec::new();
-        let mut sink = |record: Record<'_>| found.push(format!("{record:?}"));
+        let mut sink = |record: LogRecord<'_>| found.push(format!("{record:?}"));
         reader.read(bytes, true, &mut sink);
         found
     }
 
     /// All records of a file that grows to each of these lengths.
-    pub fn growing(mut reader: impl Reader, bytes: &[u8], lengths: &[usize]) -> Vec<String> {
+    pub fn growing(mut reader: impl LogReader, bytes: &[u8], lengths: &[usize]) -> Vec<String> {
         let mut found = Vec::new();
-        let mut sink = |record: Record<'_>| found.push(format!("{record:?}"));
+        let mut sink = |record: LogRecord<'_>| found.push(format!("{record:?}"));
         let mut start = 0;
         for &length in lengths {
             let length = length.min(bytes.len());
@@ -115,7 +115,7 @@ pub(crate) mod testing {
     }
 
     /// Asserts that reading a file in pieces gives the same records as reading it at once.
-    pub fn assert_pieces_give_same_records<R: Reader>(
+    pub fn assert_pieces_give_same_records<R: LogReader>(
         make: impl Fn() -> R,
         bytes: &[u8],
         cut: &[usize],

@@ -3,9 +3,9 @@
 use super::json;
 use super::mlflow::state_of;
 use super::number;
-use super::record::{Record, Sink, State};
-use super::sqlite::{Cell, Database, Row};
-use super::value::Value;
+use super::record::{LogRecord, Sink, WriterState};
+use super::sqlite::{Database, SqliteRow, SqliteValue};
+use super::value::LogValue;
 use std::collections::{HashMap, HashSet};
 
 /// Reads any of these databases, with its write-ahead log.
@@ -33,27 +33,27 @@ struct Switch {
 impl Switch {
     fn to(&mut self, name: &str, sink: &mut dyn Sink) {
         if self.current.as_deref() != Some(name) {
-            sink.record(Record::Run { name });
+            sink.record(LogRecord::Run { name });
             self.current = Some(name.to_owned());
         }
     }
 }
 
-fn text(row: &Row<'_>, column: &str) -> String {
+fn text(row: &SqliteRow<'_>, column: &str) -> String {
     match row.get(column) {
-        Cell::Int(value) => value.to_string(),
+        SqliteValue::Int(value) => value.to_string(),
         cell => cell.text().map_or_else(String::new, std::borrow::Cow::into_owned),
     }
 }
 
 /// Makes names unique: appends the start of the id to a repeated name.
 #[derive(Default)]
-struct Names {
+struct UniqueNames {
     taken: HashSet<String>,
     by_id: HashMap<String, String>,
 }
 
-impl Names {
+impl UniqueNames {
     fn add(&mut self, id: &str, name: String) -> String {
         let short: String = id.chars().take(8).collect();
         let name = if name.is_empty() { short.clone() } else { name };
@@ -69,7 +69,7 @@ fn mlflow(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
     database.rows("experiments", &mut |row| {
         experiments.insert(text(row, "experiment_id"), text(row, "name"));
     })?;
-    let mut names = Names::default();
+    let mut names = UniqueNames::default();
     let mut switch = Switch { current: None };
     database.rows("runs", &mut |row| {
         if text(row, "lifecycle_stage") == "deleted" {
@@ -79,31 +79,31 @@ fn mlflow(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
         let experiment = experiments.get(&text(row, "experiment_id")).cloned().unwrap_or_default();
         let name = names.add(&id, format!("{experiment}/{title}"));
         switch.to(&name, sink);
-        sink.record(Record::Title { name: &title });
-        sink.record(Record::Group { name: &experiment });
+        sink.record(LogRecord::Title { name: &title });
+        sink.record(LogRecord::Group { name: &experiment });
         if let Some(start) = row.get("start_time").number() {
-            sink.record(Record::Started { wall_time: start / 1e3 });
+            sink.record(LogRecord::Started { wall_time: start / 1e3 });
         }
         if let Some(state) = state_of(&text(row, "status")) {
-            sink.record(Record::State(state));
+            sink.record(LogRecord::State(state));
         }
     })?;
     database.rows("params", &mut |row| {
         if let Some(name) = names.by_id.get(&text(row, "run_uuid")) {
             switch.to(name, sink);
-            let value = Value::from_word(&text(row, "value"));
-            sink.record(Record::Config { name: &text(row, "key"), value });
+            let value = LogValue::from_word(&text(row, "value"));
+            sink.record(LogRecord::Config { name: &text(row, "key"), value });
         }
     })?;
     database.rows("metrics", &mut |row| {
         let Some(name) = names.by_id.get(&text(row, "run_uuid")) else { return };
         switch.to(name, sink);
-        let is_nan = !matches!(row.get("is_nan"), Cell::Null | Cell::Int(0));
+        let is_nan = !matches!(row.get("is_nan"), SqliteValue::Null | SqliteValue::Int(0));
         let value = if is_nan { Some(f64::NAN) } else { row.get("value").number() };
         let Some(value) = value else { return };
         let wall_time = row.get("timestamp").number().map_or(f64::NAN, |ms| ms / 1e3);
         let step = row.get("step").int().unwrap_or(0);
-        sink.record(Record::Scalar { name: &text(row, "key"), step, wall_time, value });
+        sink.record(LogRecord::Scalar { name: &text(row, "key"), step, wall_time, value });
     })
 }
 
@@ -114,7 +114,7 @@ fn trackio(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
         let Some(config) = json::parse(&text(row, "config")) else { return };
         config.leaves(".", false, &mut |name, value| {
             if !name.starts_with('_') {
-                sink.record(Record::Config { name, value: value.clone() });
+                sink.record(LogRecord::Config { name, value: value.clone() });
             }
         });
     })?;
@@ -130,8 +130,8 @@ fn trackio(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
             *count += 1;
             metrics.leaves("/", false, &mut |name, leaf| {
                 let value = match leaf {
-                    Value::Number(value) => *value,
-                    Value::Text(text)
+                    LogValue::Number(value) => *value,
+                    LogValue::Text(text)
                         if matches!(text.as_str(), "NaN" | "Infinity" | "-Infinity") =>
                     {
                         leaf.number().unwrap_or(f64::NAN)
@@ -140,7 +140,7 @@ fn trackio(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
                 };
                 let system = format!("system/{name}");
                 let name = if table == "metrics" { name } else { &system };
-                sink.record(Record::Scalar { name, step, wall_time, value });
+                sink.record(LogRecord::Scalar { name, step, wall_time, value });
             });
         })?;
     }
@@ -159,14 +159,14 @@ fn optuna(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
         let number = row.get("number").int().unwrap_or(0);
         let name = format!("{study}/trial {number}");
         switch.to(&name, sink);
-        sink.record(Record::Group { name: &study });
+        sink.record(LogRecord::Group { name: &study });
         if let Some(wall_time) = number::timestamp(&text(row, "datetime_start")) {
-            sink.record(Record::Started { wall_time });
+            sink.record(LogRecord::Started { wall_time });
         }
-        sink.record(Record::State(match text(row, "state").as_str() {
-            "COMPLETE" | "PRUNED" => State::Finished,
-            "FAIL" => State::Failed,
-            _ => State::Running,
+        sink.record(LogRecord::State(match text(row, "state").as_str() {
+            "COMPLETE" | "PRUNED" => WriterState::Finished,
+            "FAIL" => WriterState::Failed,
+            _ => WriterState::Running,
         }));
         trials.insert(text(row, "trial_id"), (name, number));
     })?;
@@ -174,8 +174,8 @@ fn optuna(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
         let Some((trial, _)) = trials.get(&text(row, "trial_id")) else { return };
         switch.to(trial, sink);
         let raw = row.get("param_value").number().unwrap_or(f64::NAN);
-        let value = choice(&text(row, "distribution_json"), raw).unwrap_or(Value::Number(raw));
-        sink.record(Record::Config { name: &text(row, "param_name"), value });
+        let value = choice(&text(row, "distribution_json"), raw).unwrap_or(LogValue::Number(raw));
+        sink.record(LogRecord::Config { name: &text(row, "param_name"), value });
     })?;
     let not_finite = |kind: &str, value: Option<f64>| match kind {
         "INF_POS" => Some(f64::INFINITY),
@@ -189,7 +189,7 @@ fn optuna(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
         let Some(value) = not_finite(&kind, row.get("intermediate_value").number()) else { return };
         switch.to(trial, sink);
         let step = row.get("step").int().unwrap_or(0);
-        sink.record(Record::Scalar { name: "intermediate", step, wall_time: f64::NAN, value });
+        sink.record(LogRecord::Scalar { name: "intermediate", step, wall_time: f64::NAN, value });
     })?;
     database.rows("trial_values", &mut |row| {
         let Some((trial, number)) = trials.get(&text(row, "trial_id")) else { return };
@@ -200,13 +200,15 @@ fn optuna(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
         let objective = row.get("objective").int().unwrap_or(0);
         let name =
             if objective == 0 { "objective".to_owned() } else { format!("objective {objective}") };
-        sink.record(Record::Scalar { name: &name, step: *number, wall_time: f64::NAN, value });
+        sink.record(LogRecord::Scalar { name: &name, step: *number, wall_time: f64::NAN, value });
     })
 }
 
 /// The choice represented by a categorical parameter's number.
-fn choice(distribution: &str, index: f64) -> Option<Value> {
+fn choice(distribution: &str, index: f64) -> Option<LogValue> {
     let distribution = json::parse(distribution)?;
-    let Value::List(choices) = distribution.get("attributes")?.get("choices")? else { return None };
+    let LogValue::List(choices) = distribution.get("attributes")?.get("choices")? else {
+        return None;
+    };
     choices.get(number::to_step(index)?.try_into().unwrap_or(usize::MAX)).cloned()
 }

@@ -3,8 +3,8 @@
 
 use super::json;
 use super::number;
-use super::record::{Record, Sink, State};
-use super::value::Value;
+use super::record::{LogRecord, Sink, WriterState};
+use super::value::LogValue;
 
 /// Settings of the Trainer that are useful for comparisons.
 const SETTINGS: [&str; 6] = [
@@ -23,28 +23,29 @@ const SETTINGS: [&str; 6] = [
 pub fn read(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
     let document =
         json::parse(&String::from_utf8_lossy(bytes)).ok_or("the document is incomplete")?;
-    let Some(Value::List(history)) = document.get("log_history") else {
+    let Some(LogValue::List(history)) = document.get("log_history") else {
         return Err("it has no `log_history`".to_owned());
     };
     for name in SETTINGS {
         if let Some(value) = document.get(name) {
-            sink.record(Record::Config { name, value: value.clone() });
+            sink.record(LogRecord::Config { name, value: value.clone() });
         }
     }
     for row in history {
-        let Value::Map(entries) = row else { continue };
-        let step = row.get("step").and_then(Value::number).and_then(number::to_step).unwrap_or(0);
+        let LogValue::Map(entries) = row else { continue };
+        let step =
+            row.get("step").and_then(LogValue::number).and_then(number::to_step).unwrap_or(0);
         for (name, value) in entries.iter().filter(|(name, _)| name != "step") {
             if let Some(value) = value.number() {
-                sink.record(Record::Scalar { name, step, wall_time: f64::NAN, value });
+                sink.record(LogRecord::Scalar { name, step, wall_time: f64::NAN, value });
             }
         }
     }
-    let count = |name| document.get(name).and_then(Value::number).map_or(0, |n| n as u64);
+    let count = |name| document.get(name).and_then(LogValue::number).map_or(0, |n| n as u64);
     let (done, total) = (count("global_step"), count("max_steps"));
-    sink.record(Record::Progress { done, total });
+    sink.record(LogRecord::Progress { done, total });
     if total > 0 && done >= total {
-        sink.record(Record::State(State::Finished));
+        sink.record(LogRecord::State(WriterState::Finished));
     }
     Ok(())
 }

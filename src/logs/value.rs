@@ -4,16 +4,16 @@ use std::fmt;
 
 /// Null, a boolean, a number, a text, a list or a map with ordered keys.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub enum LogValue {
     Null,
     Bool(bool),
     Number(f64),
     Text(String),
-    List(Vec<Value>),
-    Map(Vec<(String, Value)>),
+    List(Vec<LogValue>),
+    Map(Vec<(String, LogValue)>),
 }
 
-impl Value {
+impl LogValue {
     /// The number, or the number written as text (`"0.25"`, `"nan"`); `None` for other values.
     #[must_use]
     pub fn number(&self) -> Option<f64> {
@@ -83,7 +83,7 @@ impl Value {
 }
 
 /// As shown in a configuration table: text without quotes, whole numbers without a decimal point.
-impl fmt::Display for Value {
+impl fmt::Display for LogValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.write_str("null"),

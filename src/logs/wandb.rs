@@ -3,9 +3,9 @@
 //! supported.
 
 use super::json;
-use super::record::{LONGEST_RECORD, Reader, Record, Sink, State};
-use super::value::Value;
-use super::wire::{Field, Fields};
+use super::record::{LONGEST_RECORD, LogReader, LogRecord, Sink, WriterState};
+use super::value::LogValue;
+use super::wire::{Field, ProtobufFields};
 
 /// Bytes per block.
 const BLOCK: u64 = 32 << 10;
@@ -27,7 +27,7 @@ pub struct WandbFile {
     printed: String,
 }
 
-impl Reader for WandbFile {
+impl LogReader for WandbFile {
     fn read(&mut self, bytes: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
         let mut at = 0;
         if self.offset == 0 {
@@ -50,7 +50,7 @@ impl Reader for WandbFile {
             }
             if !self.printed.is_empty() {
                 let text = std::mem::take(&mut self.printed);
-                sink.record(Record::Line { text: &text });
+                sink.record(LogRecord::Line { text: &text });
             }
         }
         self.offset += at as u64;
@@ -118,17 +118,17 @@ impl WandbFile {
     }
 
     fn entry(&mut self, bytes: &[u8], sink: &mut dyn Sink) {
-        for (number, field) in Fields::new(bytes) {
+        for (number, field) in ProtobufFields::new(bytes) {
             match number {
                 2 => self.history(field.bytes(), sink),
                 13 => self.output(field.bytes(), sink),
                 17 => run(field.bytes(), sink),
                 5 => config(field.bytes(), sink),
                 18 => {
-                    let code = Fields::new(field.bytes()).find(|(number, _)| *number == 1);
+                    let code = ProtobufFields::new(field.bytes()).find(|(number, _)| *number == 1);
                     let code = code.and_then(|(_, code)| code.int()).unwrap_or(0);
-                    let state = if code == 0 { State::Finished } else { State::Failed };
-                    sink.record(Record::State(state));
+                    let state = if code == 0 { WriterState::Finished } else { WriterState::Failed };
+                    sink.record(LogRecord::State(state));
                 }
                 _ => {}
             }
@@ -138,11 +138,12 @@ impl WandbFile {
     fn history(&mut self, bytes: &[u8], sink: &mut dyn Sink) {
         let mut items = Vec::new();
         let mut step = None;
-        for (number, field) in Fields::new(bytes) {
+        for (number, field) in ProtobufFields::new(bytes) {
             match number {
                 1 => items.push(item(field.bytes())),
                 2 => {
-                    let number = Fields::new(field.bytes()).find(|(number, _)| *number == 1);
+                    let number =
+                        ProtobufFields::new(field.bytes()).find(|(number, _)| *number == 1);
                     step = Some(number.and_then(|(_, step)| step.int()).unwrap_or(0));
                 }
                 _ => {}
@@ -158,10 +159,10 @@ impl WandbFile {
         self.rows = self.rows.max(step) + 1;
         for (key, value) in &items {
             value.leaves(".", false, &mut |path, leaf| {
-                if let Value::Number(value) = *leaf {
+                if let LogValue::Number(value) = *leaf {
                     let nested = format!("{key}.{path}");
                     let name = if path.is_empty() { key } else { &nested };
-                    sink.record(Record::Scalar { name, step, wall_time, value });
+                    sink.record(LogRecord::Scalar { name, step, wall_time, value });
                 }
             });
         }
@@ -169,11 +170,11 @@ impl WandbFile {
 
     /// Processes printed text, which arrives in pieces of any length.
     fn output(&mut self, bytes: &[u8], sink: &mut dyn Sink) {
-        let line = Fields::new(bytes).find(|(number, _)| *number == 3);
+        let line = ProtobufFields::new(bytes).find(|(number, _)| *number == 3);
         let Some((_, line)) = line else { return };
         self.printed.push_str(&line.text());
         while let Some(length) = self.printed.find('\n') {
-            sink.record(Record::Line { text: &self.printed[..length] });
+            sink.record(LogRecord::Line { text: &self.printed[..length] });
             self.printed.drain(..=length);
         }
         if self.printed.len() > 1 << 20 {
@@ -183,22 +184,22 @@ impl WandbFile {
 }
 
 /// The key and value of a history or configuration item.
-fn item(bytes: &[u8]) -> (String, Value) {
+fn item(bytes: &[u8]) -> (String, LogValue) {
     let mut keys = Vec::new();
-    let mut value = Value::Null;
-    for (number, field) in Fields::new(bytes) {
+    let mut value = LogValue::Null;
+    for (number, field) in ProtobufFields::new(bytes) {
         match number {
             1 => keys = vec![field.text()],
             2 => keys.push(field.text()),
-            4 => value = Value::Bool(field.int() == Some(1)),
+            4 => value = LogValue::Bool(field.int() == Some(1)),
             // sint64: zigzag.
             5 => {
                 let raw = field.int().unwrap_or(0).cast_unsigned();
                 let number = (raw >> 1).cast_signed() ^ -(raw & 1).cast_signed();
-                value = Value::Number(number as f64);
+                value = LogValue::Number(number as f64);
             }
-            6 => value = field.double().map_or(Value::Null, Value::Number),
-            7 => value = Value::Text(field.text().into_owned()),
+            6 => value = field.double().map_or(LogValue::Null, LogValue::Number),
+            7 => value = LogValue::Text(field.text().into_owned()),
             8 | 16 => value = parse_value(field),
             _ => {}
         }
@@ -206,12 +207,12 @@ fn item(bytes: &[u8]) -> (String, Value) {
     (keys.join("."), value)
 }
 
-fn parse_value(field: Field<'_>) -> Value {
-    json::parse(&field.text()).unwrap_or(Value::Null)
+fn parse_value(field: Field<'_>) -> LogValue {
+    json::parse(&field.text()).unwrap_or(LogValue::Null)
 }
 
 fn config(bytes: &[u8], sink: &mut dyn Sink) {
-    for (number, field) in Fields::new(bytes) {
+    for (number, field) in ProtobufFields::new(bytes) {
         if number != 1 {
             continue;
         }
@@ -222,20 +223,20 @@ fn config(bytes: &[u8], sink: &mut dyn Sink) {
         value.leaves(".", false, &mut |path, leaf| {
             let nested = format!("{key}.{path}");
             let name = if path.is_empty() { &key } else { &nested };
-            sink.record(Record::Config { name, value: leaf.clone() });
+            sink.record(LogRecord::Config { name, value: leaf.clone() });
         });
     }
 }
 
 fn run(bytes: &[u8], sink: &mut dyn Sink) {
-    for (number, field) in Fields::new(bytes) {
+    for (number, field) in ProtobufFields::new(bytes) {
         match number {
             4 => config(field.bytes(), sink),
-            6 if !field.bytes().is_empty() => sink.record(Record::Group { name: &field.text() }),
-            8 if !field.bytes().is_empty() => sink.record(Record::Title { name: &field.text() }),
+            6 if !field.bytes().is_empty() => sink.record(LogRecord::Group { name: &field.text() }),
+            8 if !field.bytes().is_empty() => sink.record(LogRecord::Title { name: &field.text() }),
             17 => {
                 let (mut seconds, mut nanoseconds) = (0, 0);
-                for (number, field) in Fields::new(field.bytes()) {
+                for (number, field) in ProtobufFields::new(field.bytes()) {
                     match number {
                         1 => seconds = field.int().unwrap_or(0),
                         2 => nanoseconds = field.int().unwrap_or(0),
@@ -243,7 +244,7 @@ fn run(bytes: &[u8], sink: &mut dyn Sink) {
                     }
                 }
                 let wall_time = seconds as f64 + nanoseconds as f64 / 1e9;
-                sink.record(Record::Started { wall_time });
+                sink.record(LogRecord::Started { wall_time });
             }
             _ => {}
         }
@@ -251,7 +252,7 @@ fn run(bytes: &[u8], sink: &mut dyn Sink) {
 }
 
 fn warn(sink: &mut dyn Sink, offset: u64, text: &str) {
-    sink.record(Record::Warning { offset, text: text.to_owned() });
+    sink.record(LogRecord::Warning { offset, text: text.to_owned() });
 }
 
 /// Whether a file starts like a `.wandb` file.

@@ -55,13 +55,13 @@ impl<'a> Field<'a> {
 
 /// The fields of a message in order; ends at the first malformed one.
 #[derive(Clone, Debug)]
-pub struct Fields<'a> {
+pub struct ProtobufFields<'a> {
     bytes: &'a [u8],
     /// Whether the iteration ended at a malformed field.
     broken: bool,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> ProtobufFields<'a> {
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, broken: false }
@@ -89,7 +89,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-impl<'a> Iterator for Fields<'a> {
+impl<'a> Iterator for ProtobufFields<'a> {
     type Item = (u64, Field<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -3,12 +3,12 @@
 //! as text.
 
 use super::json;
-use super::value::Value;
+use super::value::LogValue;
 
 /// Maximum nesting depth.
 const DEEPEST: usize = 64;
 
-struct Line<'a> {
+struct YamlLine<'a> {
     indent: usize,
     text: &'a str,
 }
@@ -17,12 +17,12 @@ struct Line<'a> {
 ///
 /// # Errors
 /// The line that is neither `key: value` nor an item of a list.
-pub fn parse(text: &str) -> Result<Value, String> {
-    let lines: Vec<Line<'_>> = text
+pub fn parse(text: &str) -> Result<LogValue, String> {
+    let lines: Vec<YamlLine<'_>> = text
         .lines()
         .map(without_comment)
         .filter(|line| !matches!(line.trim(), "" | "---" | "..."))
-        .map(|line| Line { indent: line.len() - line.trim_start().len(), text: line.trim() })
+        .map(|line| YamlLine { indent: line.len() - line.trim_start().len(), text: line.trim() })
         .collect();
     let mut at = 0;
     let value = block(&lines, &mut at, 0, 0)?;
@@ -32,11 +32,16 @@ pub fn parse(text: &str) -> Result<Value, String> {
     }
 }
 
-fn block(lines: &[Line<'_>], at: &mut usize, indent: usize, depth: usize) -> Result<Value, String> {
+fn block(
+    lines: &[YamlLine<'_>],
+    at: &mut usize,
+    indent: usize,
+    depth: usize,
+) -> Result<LogValue, String> {
     if depth > DEEPEST {
         return Err("nested too deeply".to_owned());
     }
-    let Some(first) = lines.get(*at) else { return Ok(Value::Map(Vec::new())) };
+    let Some(first) = lines.get(*at) else { return Ok(LogValue::Map(Vec::new())) };
     let indent = first.indent.max(indent);
     if is_item(first.text) {
         return list(lines, at, indent, depth);
@@ -50,32 +55,37 @@ fn block(lines: &[Line<'_>], at: &mut usize, indent: usize, depth: usize) -> Res
         let value = if rest.is_empty() {
             nested(lines, at, indent, depth)?
         } else if matches!(rest, "|" | "|-" | ">" | ">-") {
-            Value::Text(folded(lines, at, indent))
+            LogValue::Text(folded(lines, at, indent))
         } else {
             scalar(rest)
         };
         entries.push((key, value));
     }
-    Ok(Value::Map(entries))
+    Ok(LogValue::Map(entries))
 }
 
 /// The value after `key:`: deeper lines, a list at the same depth, or nothing.
 fn nested(
-    lines: &[Line<'_>],
+    lines: &[YamlLine<'_>],
     at: &mut usize,
     indent: usize,
     depth: usize,
-) -> Result<Value, String> {
+) -> Result<LogValue, String> {
     match lines.get(*at) {
         Some(line) if line.indent > indent => block(lines, at, line.indent, depth + 1),
         Some(line) if line.indent == indent && is_item(line.text) => {
             list(lines, at, indent, depth + 1)
         }
-        _ => Ok(Value::Null),
+        _ => Ok(LogValue::Null),
     }
 }
 
-fn list(lines: &[Line<'_>], at: &mut usize, indent: usize, depth: usize) -> Result<Value, String> {
+fn list(
+    lines: &[YamlLine<'_>],
+    at: &mut usize,
+    indent: usize,
+    depth: usize,
+) -> Result<LogValue, String> {
     if depth > DEEPEST {
         return Err("nested too deeply".to_owned());
     }
@@ -90,19 +100,19 @@ fn list(lines: &[Line<'_>], at: &mut usize, indent: usize, depth: usize) -> Resu
             // A map whose first key follows the dash.
             let mut entries = vec![(key, scalar(rest))];
             if let Some(next) = lines.get(*at).filter(|next| next.indent > indent)
-                && let Value::Map(more) = block(lines, at, next.indent, depth + 1)?
+                && let LogValue::Map(more) = block(lines, at, next.indent, depth + 1)?
             {
                 entries.extend(more);
             }
-            items.push(Value::Map(entries));
+            items.push(LogValue::Map(entries));
         } else {
             items.push(scalar(text));
         }
     }
-    Ok(Value::List(items))
+    Ok(LogValue::List(items))
 }
 
-fn folded(lines: &[Line<'_>], at: &mut usize, indent: usize) -> String {
+fn folded(lines: &[YamlLine<'_>], at: &mut usize, indent: usize) -> String {
     let mut text = Vec::new();
     while let Some(line) = lines.get(*at).filter(|line| line.indent > indent) {
         text.push(line.text);
@@ -129,20 +139,20 @@ fn key_of(text: &str) -> Option<(String, &str)> {
     (!key.is_empty()).then(|| (key.to_owned(), text[colon.0 + 1..].trim()))
 }
 
-fn scalar(text: &str) -> Value {
+fn scalar(text: &str) -> LogValue {
     match text.as_bytes().first() {
-        Some(b'"') => json::parse(text).unwrap_or_else(|| Value::Text(text.to_owned())),
+        Some(b'"') => json::parse(text).unwrap_or_else(|| LogValue::Text(text.to_owned())),
         Some(b'\'') if text.len() >= 2 && text.ends_with('\'') => {
-            Value::Text(text[1..text.len() - 1].replace("''", "'"))
+            LogValue::Text(text[1..text.len() - 1].replace("''", "'"))
         }
         Some(b'[') if text.ends_with(']') => {
-            Value::List(pieces(&text[1..text.len() - 1]).into_iter().map(scalar).collect())
+            LogValue::List(pieces(&text[1..text.len() - 1]).into_iter().map(scalar).collect())
         }
         Some(b'{') if text.ends_with('}') => {
             let entries = pieces(&text[1..text.len() - 1]).into_iter().filter_map(key_of);
-            Value::Map(entries.map(|(key, value)| (key, scalar(value))).collect())
+            LogValue::Map(entries.map(|(key, value)| (key, scalar(value))).collect())
         }
-        _ => Value::from_word(text),
+        _ => LogValue::from_word(text),
     }
 }
 

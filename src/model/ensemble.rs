@@ -2,7 +2,7 @@
 
 mod worker;
 
-use super::metrics::Metrics;
+use super::metrics::EvaluationSums;
 use crate::data::Images;
 use crate::linalg::ThreadPool;
 use crate::nn::{Network, Real};
@@ -19,9 +19,9 @@ pub(crate) struct Ensemble {
     workers: Vec<EnsembleWorker>,
     pool: ThreadPool,
     /// Metrics of each network.
-    pub individual: Vec<Metrics>,
+    pub individual: Vec<EvaluationSums>,
     /// Metrics of the ensemble; the cost is that of the mean outputs.
-    pub combined: Metrics,
+    pub combined: EvaluationSums,
     /// Shape (samples, outputs).
     mean: Array2<Real>,
     /// Shape (samples, networks).
@@ -31,7 +31,7 @@ pub(crate) struct Ensemble {
 
 /// The outputs and predictions for a chunk of images.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Predictions<'a> {
+pub(crate) struct EnsemblePredictions<'a> {
     /// The mean of the networks' outputs, shape (samples, outputs).
     pub outputs: ArrayView2<'a, Real>,
     /// Each network's prediction, shape (samples, networks).
@@ -58,8 +58,8 @@ impl Ensemble {
         Self {
             pool: ThreadPool::new(workers.len()),
             workers,
-            individual: vec![Metrics::default(); count],
-            combined: Metrics::default(),
+            individual: vec![EvaluationSums::default(); count],
+            combined: EvaluationSums::default(),
             mean: Array2::zeros((rows, outputs)),
             votes: Array2::zeros((rows, count)),
             verdicts: vec![0; rows],
@@ -73,8 +73,8 @@ impl Ensemble {
 
     /// Resets the metrics.
     pub(crate) fn clear(&mut self) {
-        self.individual.fill(Metrics::default());
-        self.combined = Metrics::default();
+        self.individual.fill(EvaluationSums::default());
+        self.combined = EvaluationSums::default();
     }
 
     /// Evaluates the networks passed to [`Ensemble::new`] on a chunk of at most [`Ensemble::rows`]
@@ -84,7 +84,7 @@ impl Ensemble {
         networks: impl Iterator<Item = &'n Network> + Clone + Sync,
         images: &Images,
         chunk: Range<usize>,
-    ) -> Predictions<'_> {
+    ) -> EnsemblePredictions<'_> {
         let (samples, part) = (s![..chunk.len(), ..], self.workers[0].rows());
         let parts = chunk.len().div_ceil(part);
         let end = chunk.end;
@@ -107,7 +107,7 @@ impl Ensemble {
                 .for_each(|(all, part)| all.join(*part));
             self.combined.join(worker.combined);
         }
-        Predictions {
+        EnsemblePredictions {
             outputs: self.mean.slice(samples),
             votes: self.votes.slice(samples),
             verdicts: &self.verdicts[..chunk.len()],

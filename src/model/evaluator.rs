@@ -1,6 +1,6 @@
 //! Evaluates costs and accuracies in chunks, so that commands can be handled between them.
 
-use super::metrics::{Metrics, Scorer};
+use super::metrics::{EvaluationSums, Scorer};
 use crate::data::{Dataset, Images};
 use crate::linalg::BatchBuffer;
 use crate::nn::{Executor, ForwardCache, Layer, Mode, Network, Penalty, Real, Regularizer};
@@ -57,7 +57,7 @@ impl Evaluator {
         network: &Network,
         images: &Images,
         indices: impl Iterator<Item = usize>,
-        metrics: &mut Metrics,
+        metrics: &mut EvaluationSums,
     ) -> ArrayView2<'_, Real> {
         self.forward(network, images, indices);
         let outputs = self.cache.outputs();
@@ -131,8 +131,8 @@ pub(crate) fn regularization_term(
 
 /// An evaluation in progress of all three sets.
 #[derive(Debug)]
-pub(crate) struct Measurement {
-    tallies: [Metrics; 3],
+pub(crate) struct EvaluationProgress {
+    tallies: [EvaluationSums; 3],
     /// Number of images of each set whose evaluation was started.
     started: [usize; 3],
     /// Outputs on the test set, shape (test images, outputs).
@@ -145,14 +145,14 @@ const VALIDATION: usize = 1;
 const TEST: usize = 2;
 
 /// A chunk of one of the sets, and its evaluator.
-struct Job<'a> {
+struct EvaluationJob<'a> {
     evaluator: &'a mut Evaluator,
     set: usize,
     chunk: Range<usize>,
-    metrics: Metrics,
+    metrics: EvaluationSums,
 }
 
-impl Job<'_> {
+impl EvaluationJob<'_> {
     /// `sample` contains the training images to evaluate.
     fn evaluate(&mut self, network: &Network, data: &Dataset, sample: &[u32]) {
         let Self { evaluator, set, chunk, metrics } = self;
@@ -168,10 +168,10 @@ impl Job<'_> {
     }
 }
 
-impl Measurement {
+impl EvaluationProgress {
     pub(crate) fn new(network: &Network, data: &Dataset) -> Self {
         Self {
-            tallies: [Metrics::default(); 3],
+            tallies: [EvaluationSums::default(); 3],
             started: [0; 3],
             outputs: Array2::zeros((data.test.len(), network.outputs())),
         }
@@ -191,11 +191,11 @@ impl Measurement {
         let lengths = [sample.len(), data.validation.len(), data.test.len()];
         let jobs = evaluators.iter_mut().map_while(|evaluator| {
             let (set, chunk) = self.pick(lengths, evaluator.rows())?;
-            Some(Job { evaluator, set, chunk, metrics: Metrics::default() })
+            Some(EvaluationJob { evaluator, set, chunk, metrics: EvaluationSums::default() })
         });
         let mut jobs: Vec<_> = jobs.collect();
         executor.each(jobs.iter_mut(), |job| job.evaluate(network, data, sample));
-        for Job { evaluator, set, chunk, metrics } in &jobs {
+        for EvaluationJob { evaluator, set, chunk, metrics } in &jobs {
             self.tallies[*set].join(*metrics);
             if *set == TEST {
                 self.outputs.slice_mut(s![chunk.clone(), ..]).assign(&evaluator.cache.outputs());
@@ -216,7 +216,7 @@ impl Measurement {
     /// `None`.
     pub(crate) fn stats(&self, term: f64) -> EpochStats {
         let [train, validation, test] = self.tallies;
-        let cost = |metrics: Metrics| {
+        let cost = |metrics: EvaluationSums| {
             metrics.cost().map(|cost| cost + term).filter(|cost| cost.is_finite())
         };
         EpochStats {
@@ -254,12 +254,12 @@ mod tests {
             let mut executor = Executor::Pool(&mut pool);
             let evaluator = || Evaluator::new(&network, spec.readout);
             let mut evaluators: Vec<_> = (0..threads).map(|_| evaluator()).collect();
-            let mut measurement = Measurement::new(&network, &data);
+            let mut measurement = EvaluationProgress::new(&network, &data);
             let mut rounds = 0;
             while measurement.advance(&mut evaluators, &mut executor, &network, &data, &sample) {
                 rounds += 1;
             }
-            let seen = measurement.tallies.map(Metrics::seen);
+            let seen = measurement.tallies.map(EvaluationSums::seen);
             assert_eq!(seen, [50, data.validation.len(), data.test.len()]);
             (measurement.stats(0.0), measurement.outputs, rounds)
         };

@@ -16,7 +16,7 @@ use std::path::Path;
 const LAYERS: std::ops::RangeInclusive<usize> = 2..=100;
 
 #[derive(Serialize, Deserialize)]
-struct Saved {
+struct Network2File {
     sizes: Vec<usize>,
     /// Layer, unit, input.
     weights: Vec<Vec<Vec<f64>>>,
@@ -44,7 +44,7 @@ pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> 
             return Err(unsupported("the quadratic and the cross-entropy cost only"));
         }
     };
-    let mut saved = Saved {
+    let mut saved = Network2File {
         sizes: vec![model.network().inputs()],
         weights: Vec::new(),
         biases: Vec::new(),
@@ -67,7 +67,7 @@ pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> 
 }
 
 pub(super) fn decode(file: &Path, bytes: &[u8]) -> Result<Model, ModelError> {
-    let saved: Saved = serde_json::from_slice(bytes)
+    let saved: Network2File = serde_json::from_slice(bytes)
         .map_err(|error| ModelError::Foreign { file: file.into(), problem: error.to_string() })?;
     if !["QuadraticCost", "CrossEntropyCost"].contains(&saved.cost.as_str()) {
         let problem = format!(
@@ -87,7 +87,7 @@ pub(super) fn decode(file: &Path, bytes: &[u8]) -> Result<Model, ModelError> {
     saved.into_model().map_err(|problem| ModelError::Broken { file: file.into(), problem })
 }
 
-impl Saved {
+impl Network2File {
     /// The name of an array with a number that is out of range.
     fn not_finite(&self) -> Option<String> {
         let finite = |value: &f64| (*value as Real).is_finite();

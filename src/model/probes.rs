@@ -4,8 +4,8 @@ use crate::data::Images;
 use crate::data::batch::scale;
 use crate::nn::{Executor, ForwardCache, Layer, Mode, Network, Real, Shape};
 use crate::protocol::{
-    Card, Content, DigitFilter, DigitOrder, DigitQuery, LayerStats, NO_ANSWER, Tensor, Verdict,
-    What,
+    Card, Content, DigitFilter, DigitOrder, DigitQuery, LayerStats, NO_ANSWER, PredictionFilter,
+    ProbeQuery, Tensor,
 };
 use crate::spec::Readout;
 use crate::spec::readout::to_f32;
@@ -62,9 +62,9 @@ impl TestOutputs {
         let answer = self.readout.answer(test.labels[index]);
         let prediction = self.predictions[index];
         let verdict = match filter.verdict {
-            Verdict::All => true,
-            Verdict::Right => answer == prediction,
-            Verdict::Wrong => answer != prediction,
+            PredictionFilter::All => true,
+            PredictionFilter::Right => answer == prediction,
+            PredictionFilter::Wrong => answer != prediction,
         };
         verdict
             && filter.label.is_none_or(|label| label == answer)
@@ -179,29 +179,31 @@ impl SingleImage {
 
 impl ProbeTarget<'_> {
     /// Answers a probe; `None` if the test set must be evaluated first.
-    pub(crate) fn answer(&self, what: &What, single: &mut SingleImage) -> Option<Content> {
+    pub(crate) fn answer(&self, what: &ProbeQuery, single: &mut SingleImage) -> Option<Content> {
         Some(match what {
-            What::Weights { layer: layer_index, first, count } => match self.layer(*layer_index) {
+            ProbeQuery::Weights { layer: layer_index, first, count } => match self
+                .layer(*layer_index)
+            {
                 Ok(layer) => {
                     weights(layer, self.input_shape(*layer_index), *first as usize, *count as usize)
                 }
                 Err(unavailable) => unavailable,
             },
-            What::Biases { layer } => match self.layer(*layer) {
+            ProbeQuery::Biases { layer } => match self.layer(*layer) {
                 Ok(layer) => Content::Biases { values: floats(layer.biases().iter()) },
                 Err(unavailable) => unavailable,
             },
-            What::Histogram { layer, bins } => match self.layer(*layer) {
+            ProbeQuery::Histogram { layer, bins } => match self.layer(*layer) {
                 Ok(layer) => histogram(layer, *bins),
                 Err(unavailable) => unavailable,
             },
-            What::Digits(query) => self.outputs?.digits(self.test, query),
-            What::Confusion => self.outputs?.confusion(self.test, self.classes),
-            What::Digit { index } => self.digit(*index as usize, single),
-            What::Activations { index } => self.activations(*index as usize, single),
-            What::Gradients => Content::Gradients { layers: self.layers.to_vec() },
+            ProbeQuery::Digits(query) => self.outputs?.digits(self.test, query),
+            ProbeQuery::Confusion => self.outputs?.confusion(self.test, self.classes),
+            ProbeQuery::Digit { index } => self.digit(*index as usize, single),
+            ProbeQuery::Activations { index } => self.activations(*index as usize, single),
+            ProbeQuery::Gradients => Content::Gradients { layers: self.layers.to_vec() },
             // A single network has no past epochs.
-            What::Snapshots => Content::Snapshots { epochs: Vec::new() },
+            ProbeQuery::Snapshots => Content::Snapshots { epochs: Vec::new() },
         })
     }
 

@@ -1,7 +1,7 @@
 //! Models as safetensors: arrays that Python can read, and a single metadata key.
 //!
 //! Tensors are called `layers.N.weights` and `layers.N.biases`; those of an ensemble's second
-//! network `members.1.layers.N.weights` and so on. All metadata are JSON ([`Header`]) in one key,
+//! network `members.1.layers.N.weights` and so on. All metadata are JSON ([`ModelHeader`]) in one key,
 //! `nntop`, because the order of keys is undefined, and equal models must give equal bytes.
 
 use super::join::MAX_NETWORKS;
@@ -37,7 +37,7 @@ const DTYPE: Dtype = Dtype::F32;
 const DTYPE: Dtype = Dtype::F64;
 
 #[derive(Serialize, Deserialize)]
-struct Header {
+struct ModelHeader {
     format: u32,
     spec: Spec,
     /// Width and height.
@@ -103,7 +103,7 @@ fn is_grey(channels: &usize) -> bool {
 
 pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> {
     let unsupported = |problem| ModelError::Unsupported { file: file.into(), problem };
-    let header = Header {
+    let header = ModelHeader {
         format: FORMAT,
         spec: model.spec().clone(),
         image: model.image,
@@ -152,7 +152,7 @@ pub(super) fn decode(
     if !options.is_empty() {
         return Err(ModelError::SaysItself { file: file.into() });
     }
-    let header: Header = serde_json::from_str(header)
+    let header: ModelHeader = serde_json::from_str(header)
         .map_err(|error| broken(format!("its `{KEY}` metadata is wrong: {error}")))?;
     if header.format != FORMAT {
         return Err(foreign(format!(
@@ -164,12 +164,16 @@ pub(super) fn decode(
         return Err(broken(format!("its images have {} channels, not 1 or 3", header.channels)));
     }
     let members = restore(file, &header, &tensors()?)?;
-    let Header { image, channels, classes, epoch, .. } = header;
+    let ModelHeader { image, channels, classes, epoch, .. } = header;
     Ok((Model { members, image, channels, classes, epoch }, Vec::new()))
 }
 
 /// Fills the networks of the specs with the arrays of the file.
-fn restore(file: &Path, header: &Header, tensors: &SafeTensors) -> Result<Members, ModelError> {
+fn restore(
+    file: &Path,
+    header: &ModelHeader,
+    tensors: &SafeTensors,
+) -> Result<Members, ModelError> {
     let broken = |problem: String| ModelError::Broken { file: file.into(), problem };
     check_size(header, tensors).map_err(broken)?;
     let blank = |spec: &Spec| {
@@ -193,7 +197,7 @@ fn restore(file: &Path, header: &Header, tensors: &SafeTensors) -> Result<Member
 
 /// Checks, before any network is built, that the file has enough values for the networks of its
 /// header.
-fn check_size(header: &Header, tensors: &SafeTensors) -> Result<(), String> {
+fn check_size(header: &ModelHeader, tensors: &SafeTensors) -> Result<(), String> {
     let (width, height) = header.image;
     if width.checked_mul(height).is_none_or(|pixels| pixels == 0 || pixels > MAX_PIXELS) {
         return Err(format!("images of {width}×{height} pixels"));

@@ -8,13 +8,13 @@ use std::path::Path;
 
 /// A tensor in row-major order.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Tensor {
+pub(super) struct ModelTensor {
     pub name: String,
     pub shape: Vec<usize>,
     pub values: Vec<Real>,
 }
 
-impl Tensor {
+impl ModelTensor {
     /// The last part of the name.
     pub fn part(&self) -> &str {
         self.name.rsplit('.').next().unwrap_or_default()
@@ -29,7 +29,7 @@ pub(super) fn read_tensor(
     file: &Path,
     name: &str,
     view: &TensorView,
-) -> Result<Tensor, ModelError> {
+) -> Result<ModelTensor, ModelError> {
     let data = view.data();
     let values: Vec<Real> = match view.dtype() {
         Dtype::F64 => data.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as Real).collect(),
@@ -55,5 +55,5 @@ pub(super) fn read_tensor(
         let (name, value) = (name.to_owned(), value.to_string());
         return Err(ModelError::NotFinite { file: file.into(), tensor: name, value });
     }
-    Ok(Tensor { name: name.to_owned(), shape: view.shape().to_vec(), values })
+    Ok(ModelTensor { name: name.to_owned(), shape: view.shape().to_vec(), values })
 }

@@ -19,12 +19,12 @@ pub struct Architecture {
     text: String,
     /// The first size of the form `784,30,10`; in the other form it follows from the data.
     inputs: Option<usize>,
-    layers: Vec<Stage>,
+    layers: Vec<LayerSpec>,
 }
 
 /// One layer of the text.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Stage {
+enum LayerSpec {
     Dense(usize),
     Softmax(usize),
     Dropout(f64),
@@ -34,7 +34,7 @@ enum Stage {
     Norm,
 }
 
-impl Stage {
+impl LayerSpec {
     /// Whether its weights are drawn at random.
     fn draws(self) -> bool {
         matches!(self, Self::Dense(_) | Self::Softmax(_) | Self::Conv2d { .. } | Self::Recurrent(_))
@@ -70,7 +70,7 @@ impl Stage {
         }
     }
 
-    /// Builds the layer for an input shape that [`Stage::output`] has accepted.
+    /// Builds the layer for an input shape that [`LayerSpec::output`] has accepted.
     fn layer(self, shape: Shape, last: bool, options: &BuildOptions, stream: &mut Stream) -> Layer {
         let BuildOptions { activation, output, init, cost, .. } = *options;
         let dense = |units, activation, stream| {
@@ -167,47 +167,47 @@ impl FromStr for Architecture {
     }
 }
 
-fn sizes(text: &str) -> Result<(Option<usize>, Vec<Stage>), String> {
+fn sizes(text: &str) -> Result<(Option<usize>, Vec<LayerSpec>), String> {
     let sizes: Vec<usize> = text.split(',').map(whole).collect::<Result<_, _>>()?;
     match &sizes[..] {
         [inputs, rest @ ..] if !rest.is_empty() => {
-            Ok((Some(*inputs), rest.iter().map(|&units| Stage::Dense(units)).collect()))
+            Ok((Some(*inputs), rest.iter().map(|&units| LayerSpec::Dense(units)).collect()))
         }
         _ => Err("at least an input and an output layer are needed, such as `784,10`".into()),
     }
 }
 
-fn stages(text: &str) -> Result<Vec<Stage>, String> {
-    let stages: Vec<Stage> =
+fn stages(text: &str) -> Result<Vec<LayerSpec>, String> {
+    let stages: Vec<LayerSpec> =
         text.split('-').map(|part| stage(part.trim())).collect::<Result<_, _>>()?;
     let (last, hidden) = stages.split_last().ok_or("no layers")?;
-    if !matches!(last, Stage::Dense(_) | Stage::Softmax(_)) {
+    if !matches!(last, LayerSpec::Dense(_) | LayerSpec::Softmax(_)) {
         return Err("the last layer must be `denseN` or `softmaxN`".into());
     }
-    if hidden.iter().any(|stage| matches!(stage, Stage::Softmax(_))) {
+    if hidden.iter().any(|stage| matches!(stage, LayerSpec::Softmax(_))) {
         return Err("`softmaxN` is for the last layer".into());
     }
     Ok(stages)
 }
 
 /// Parses one layer.
-fn stage(part: &str) -> Result<Stage, String> {
+fn stage(part: &str) -> Result<LayerSpec, String> {
     let digits = part.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(part.len());
     let (name, argument) = part.split_at(digits);
     match name {
-        "dense" => Ok(Stage::Dense(whole(argument)?)),
-        "softmax" => Ok(Stage::Softmax(whole(argument)?)),
-        "drop" => Ok(Stage::Dropout(rate(argument)?)),
+        "dense" => Ok(LayerSpec::Dense(whole(argument)?)),
+        "softmax" => Ok(LayerSpec::Softmax(whole(argument)?)),
+        "drop" => Ok(LayerSpec::Dropout(rate(argument)?)),
         "conv" => {
             let (maps, kernel) =
                 argument.split_once('x').ok_or(format!("`{part}` is not of the form conv20x5"))?;
-            Ok(Stage::Conv2d { maps: whole(maps)?, kernel: whole(kernel)? })
+            Ok(LayerSpec::Conv2d { maps: whole(maps)?, kernel: whole(kernel)? })
         }
-        "pool" => Ok(Stage::Pool2d(Pooling::Max, whole(argument)?)),
-        "ltwopool" => Ok(Stage::Pool2d(Pooling::L2, whole(argument)?)),
-        "avgpool" => Ok(Stage::Pool2d(Pooling::Average, whole(argument)?)),
-        "rnn" => Ok(Stage::Recurrent(whole(argument)?)),
-        "norm" if argument.is_empty() => Ok(Stage::Norm),
+        "pool" => Ok(LayerSpec::Pool2d(Pooling::Max, whole(argument)?)),
+        "ltwopool" => Ok(LayerSpec::Pool2d(Pooling::L2, whole(argument)?)),
+        "avgpool" => Ok(LayerSpec::Pool2d(Pooling::Average, whole(argument)?)),
+        "rnn" => Ok(LayerSpec::Recurrent(whole(argument)?)),
+        "norm" if argument.is_empty() => Ok(LayerSpec::Norm),
         _ => Err(format!(
             "`{part}` is not a layer; there are denseN, softmaxN, dropP, convMxK (M maps, K × K pixels), poolS, ltwopoolS, avgpoolS, rnnN and norm"
         )),
@@ -277,7 +277,7 @@ impl Architecture {
     #[must_use]
     pub fn outputs(&self) -> usize {
         match self.layers.last() {
-            Some(Stage::Dense(units) | Stage::Softmax(units)) => *units,
+            Some(LayerSpec::Dense(units) | LayerSpec::Softmax(units)) => *units,
             _ => 0,
         }
     }
@@ -287,8 +287,8 @@ impl Architecture {
     pub fn hidden_sizes(&self) -> Option<Vec<usize>> {
         self.inputs?;
         let (_, hidden) = self.layers.split_last()?;
-        let units = |stage: &Stage| match stage {
-            Stage::Dense(units) => Some(*units),
+        let units = |stage: &LayerSpec| match stage {
+            LayerSpec::Dense(units) => Some(*units),
             _ => None,
         };
         hidden.iter().map(units).collect()
@@ -297,13 +297,13 @@ impl Architecture {
     /// Whether the last layer is `softmaxN`.
     #[must_use]
     pub fn ends_in_softmax(&self) -> bool {
-        matches!(self.layers.last(), Some(Stage::Softmax(_)))
+        matches!(self.layers.last(), Some(LayerSpec::Softmax(_)))
     }
 
     /// Whether a layer uses the shape of the image: convolutions and recurrent layers.
     #[must_use]
     pub fn has_maps(&self) -> bool {
-        self.layers.iter().any(|s| matches!(s, Stage::Conv2d { .. } | Stage::Recurrent(_)))
+        self.layers.iter().any(|s| matches!(s, LayerSpec::Conv2d { .. } | LayerSpec::Recurrent(_)))
     }
 
     /// Checks that the layers fit each other, `input` and the memory limit, without building them.
@@ -344,7 +344,7 @@ impl Architecture {
     }
 
     /// Computes all shapes and the number of weights, before anything is allocated.
-    fn check_size(&self, stages: &[Stage], input: Shape) -> Result<u128, ArchitectureError> {
+    fn check_size(&self, stages: &[LayerSpec], input: Shape) -> Result<u128, ArchitectureError> {
         let wrong = |problem| ArchitectureError::Shape { text: self.text.clone(), problem };
         let mut shape = input;
         let mut parameters = 0_u128;
@@ -362,14 +362,14 @@ impl Architecture {
         Err(wrong(format!("{parameters} weights and biases, but at most {MAX_PARAMETERS} fit")))
     }
 
-    fn stages_with_dropout(&self, rate: f64) -> Vec<Stage> {
+    fn stages_with_dropout(&self, rate: f64) -> Vec<LayerSpec> {
         let mut stages = Vec::with_capacity(2 * self.layers.len());
         for (index, &stage) in self.layers.iter().enumerate() {
             stages.push(stage);
             let next = self.layers.get(index + 1);
-            let hidden = matches!(stage, Stage::Dense(_)) && next.is_some();
-            if hidden && rate > 0.0 && !matches!(next, Some(Stage::Dropout(_))) {
-                stages.push(Stage::Dropout(rate));
+            let hidden = matches!(stage, LayerSpec::Dense(_)) && next.is_some();
+            if hidden && rate > 0.0 && !matches!(next, Some(LayerSpec::Dropout(_))) {
+                stages.push(LayerSpec::Dropout(rate));
             }
         }
         stages

@@ -1,7 +1,7 @@
 //! Compares gradients with finite differences, and mini-batch steps with the book's loops over
 //! samples.
 
-use super::layer::{GradientStep, MEAN, Role, VARIANCE};
+use super::layer::{GradientStep, MEAN, ParameterRole, VARIANCE};
 use super::*;
 use crate::rng::{Purpose, stream};
 use ndarray::{Array2, ArrayView2};
@@ -300,7 +300,7 @@ fn regularization_does_not_change_biases() {
             let mut olds = olds.into_iter();
             after.ops_mut().visit_mut(&mut |role, values| {
                 let same = olds.next().unwrap() == values;
-                assert_eq!(same, role == Role::Biases, "{optimizer:?}");
+                assert_eq!(same, role == ParameterRole::Biases, "{optimizer:?}");
             });
         }
     }

@@ -1,6 +1,6 @@
 //! The gradient of the cost with respect to every weight and bias.
 
-use super::layer::Role;
+use super::layer::ParameterRole;
 use super::{Network, Real};
 use ndarray::{Array1, ArrayD};
 
@@ -16,11 +16,11 @@ pub struct LayerGradients {
 
 impl LayerGradients {
     /// Adds the array of a parameter with this role.
-    pub(crate) fn push(&mut self, role: Role, array: ArrayD<Real>) {
+    pub(crate) fn push(&mut self, role: ParameterRole, array: ArrayD<Real>) {
         match role {
-            Role::Weights => self.weights.push(array),
-            Role::Biases => self.biases = array.into_iter().collect(),
-            Role::Statistics => self.statistics.push(array.into_iter().collect()),
+            ParameterRole::Weights => self.weights.push(array),
+            ParameterRole::Biases => self.biases = array.into_iter().collect(),
+            ParameterRole::Statistics => self.statistics.push(array.into_iter().collect()),
         }
     }
 

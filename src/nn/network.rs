@@ -1,7 +1,7 @@
 //! A network: layers one after another, and backpropagation through them (chapter 2).
 
 use super::forward_cache::LayerCache;
-use super::layer::{GradientStep, LayerContext, LayerValues, ROWS, Role};
+use super::layer::{GradientStep, LayerContext, LayerValues, ParameterRole, ROWS};
 use super::optimizer::update_moving_mean;
 use super::{Activation, Batch, Cost, Executor, ForwardCache, Gradients, InputKind, Layer, Real};
 use ndarray::{ArrayView2, Axis, s};
@@ -174,9 +174,9 @@ impl Network {
         layer.visit_mut(&mut |role, values| {
             let gradient = arrays.next().expect("there is a gradient for every parameter array");
             match role {
-                Role::Weights => step.decay(values),
-                Role::Biases => {}
-                Role::Statistics => return update_moving_mean(values, gradient),
+                ParameterRole::Weights => step.decay(values),
+                ParameterRole::Biases => {}
+                ParameterRole::Statistics => return update_moving_mean(values, gradient),
             }
             values.iter_mut().zip(gradient).for_each(|(w, g)| *w -= step.rate * g);
         });

@@ -1,6 +1,6 @@
 //! The rules that turn gradients into updates of the weights and biases.
 
-use super::layer::{GradientStep, Role, sign};
+use super::layer::{GradientStep, ParameterRole, sign};
 use super::{Gradients, LayerGradients, Network, Penalty, Real, Regularizer};
 use crate::linalg::scale_and_subtract;
 use serde::{Deserialize, Serialize};
@@ -158,7 +158,7 @@ struct Rule {
 #[derive(Debug)]
 pub(crate) struct ParameterUpdate<'a> {
     rule: Rule,
-    role: Role,
+    role: ParameterRole,
     values: &'a mut [Real],
     first: &'a mut [Real],
     second: &'a mut [Real],
@@ -187,12 +187,13 @@ impl ParameterUpdate<'_> {
         let Self { rule: Rule { optimizer, steps, hyper }, role, values, first, second } = self;
         let fits = |memory: &[Real]| memory.is_empty() || memory.len() == values.len();
         assert!(fits(first) && fits(second), "the optimizer's state belongs to this network");
-        if role == Role::Statistics {
+        if role == ParameterRole::Statistics {
             return update_moving_mean(values, gradient);
         }
         let eta = hyper.learning_rate as Real;
         let mu = hyper.momentum as Real;
-        let penalized = |penalty| if role == Role::Weights { hyper.decay(penalty) } else { 0.0 };
+        let penalized =
+            |penalty| if role == ParameterRole::Weights { hyper.decay(penalty) } else { 0.0 };
         let (l1, l2) = (penalized(Penalty::L1) as Real, penalized(Penalty::L2) as Real);
         let full = |w: Real, g: Real| g + l2 * w + l1 * sign(w);
         if optimizer == Optimizer::Sgd && l1 == 0.0 {

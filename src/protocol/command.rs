@@ -12,7 +12,7 @@ pub enum Command {
     /// Continue at the current pace.
     Resume,
     /// Do a given amount of work, then pause.
-    Step(Step),
+    Step(StepAmount),
     /// End the run; it can still be browsed.
     Stop,
     /// Write a checkpoint now.
@@ -55,7 +55,7 @@ impl Command {
 
 /// An amount of training after which the run pauses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Step {
+pub enum StepAmount {
     /// Mini-batches.
     Batches(u32),
     /// Epochs: 1 trains to the end of the current epoch.

@@ -24,7 +24,7 @@ pub enum Event {
     /// Fact: a hyper-parameter was changed by hand.
     Tuned(Tuned),
     /// Fact: a model or checkpoint was written.
-    Saved(Saved),
+    Saved(SavedFile),
     /// Fact: a figure of an experiment; it replaces an earlier one with the same id.
     Figure(Figure),
     /// Fact: a claim of the book was checked.
@@ -264,7 +264,7 @@ pub struct Tuned {
 
 /// A file that was written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Saved {
+pub struct SavedFile {
     pub path: String,
     pub epoch: u32,
     pub batch: u32,
@@ -273,7 +273,7 @@ pub struct Saved {
 
 /// Severity of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Level {
+pub enum LogLevel {
     Info,
     Warning,
     Error,
@@ -282,7 +282,7 @@ pub enum Level {
 /// A line of the run's log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogLine {
-    pub level: Level,
+    pub level: LogLevel,
     pub text: String,
 }
 

@@ -32,12 +32,12 @@ pub struct Slider {
     /// The smallest change, above 0.
     pub step: f64,
     pub default: Vec<f64>,
-    pub control: Control,
+    pub control: SliderKind,
 }
 
 /// Kind of a slider: how it is drawn and moved.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub enum Control {
+pub enum SliderKind {
     /// One value in a range.
     #[default]
     Range,
@@ -88,7 +88,8 @@ impl Slider {
     #[must_use]
     pub fn fit(&self, value: f64, default: f64) -> f64 {
         let value = if value.is_finite() { value } else { default };
-        let whole = matches!(self.control, Control::Toggle | Control::Choice(_) | Control::Time);
+        let whole =
+            matches!(self.control, SliderKind::Toggle | SliderKind::Choice(_) | SliderKind::Time);
         let value = if whole { value.round() } else { value };
         value.clamp(self.low, self.high.max(self.low))
     }
@@ -116,7 +117,7 @@ mod tests {
             default: default.into(),
             ..Slider::default()
         };
-        let choice = Control::Choice(vec!["a".into(), "b".into(), "c".into()]);
+        let choice = SliderKind::Choice(vec!["a".into(), "b".into(), "c".into()]);
         let explorable = Explorable {
             sliders: vec![
                 range(&[0.5]),

@@ -21,25 +21,25 @@ mod series;
 mod stats;
 mod untrusted;
 
-pub use command::{Command, Pace, Step, Tune};
+pub use command::{Command, Pace, StepAmount, Tune};
 pub use event::{
-    Activity, Claim, Classified, Event, LayerInfo, Level, LogLine, Outcome, OutputLines, Progress,
-    Quantity, RunInfo, RunKind, Saved, Status, Tuned,
+    Activity, Claim, Classified, Event, LayerInfo, LogLevel, LogLine, Outcome, OutputLines,
+    Progress, Quantity, RunInfo, RunKind, SavedFile, Status, Tuned,
 };
-pub use explorable::{Control, Explorable, Explored, Slider};
+pub use explorable::{Explorable, Explored, Slider, SliderKind};
 pub use figure::{Bar, Cell, Curve, Figure, FigureBody, Neuron, Scale, Wire};
 pub use link::{Link, Update};
 pub use live::{GpuUse, Mark, MarkKind, Media, MediaBody, PauseLevel, SystemUse, Tunable};
 pub use metric::{MetricSeries, MetricTable, Metrics};
 pub use probe::{
     Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, MAX_PROBES, Moment, NO_ANSWER,
-    Probe, Tensor, Verdict, What,
+    PredictionFilter, Probe, ProbeQuery, Tensor,
 };
 pub use reading::{ReadDigit, ReadLine, Reading, Segmentation};
 pub use run_view::RunView;
 pub use runs::{
-    Bitmap, CurveQuery, CurveSet, Grouping, Histogram, MetricFacts, RunAxis, RunCurve, RunEdit,
-    RunRow, RunSource, RunTable, SampleContent, SampleKind, SampleSeries, Spread,
+    Bitmap, CurveQuery, CurveSet, Grouping, MetricFacts, RunAxis, RunCurve, RunEdit, RunRow,
+    RunSource, RunTable, SampleContent, SampleKind, SampleSeries, Spread, TensorHistogram,
 };
 pub use series::Series;
 pub use stats::{EpochStats, LayerStats};

@@ -13,14 +13,14 @@ pub const NO_ANSWER: u32 = u32::MAX;
 /// The data that a view requests, and its moment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Probe {
-    pub what: What,
+    pub what: ProbeQuery,
     pub at: Moment,
 }
 
 impl Probe {
     /// A probe of the current network.
     #[must_use]
-    pub fn live(what: What) -> Self {
+    pub fn live(what: ProbeQuery) -> Self {
         Self { what, at: Moment::Live }
     }
 }
@@ -40,7 +40,7 @@ pub enum Moment {
 
 /// The data that a probe requests. Layers are indices into `RunInfo::layers`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum What {
+pub enum ProbeQuery {
     /// The incoming weights of units `first..first + count` of a layer, one row per unit. In a
     /// convolution a unit is a feature map.
     Weights { layer: u32, first: u32, count: u32 },
@@ -82,7 +82,7 @@ pub struct DigitQuery {
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct DigitFilter {
-    pub verdict: Verdict,
+    pub verdict: PredictionFilter,
     /// Only this true label.
     pub label: Option<u32>,
     /// Only this predicted label.
@@ -92,7 +92,7 @@ pub struct DigitFilter {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-pub enum Verdict {
+pub enum PredictionFilter {
     #[default]
     All,
     Right,
@@ -129,7 +129,7 @@ impl Frame {
     }
 }
 
-/// Content of a frame; each variant answers the [`What`] of the same name.
+/// Content of a frame; each variant answers the [`ProbeQuery`] of the same name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Content {
     Weights {

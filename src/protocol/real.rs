@@ -6,9 +6,9 @@
 use serde::{Deserialize, Deserializer};
 
 /// A number; `null` in JSON if it is not finite.
-struct Real(f64);
+struct JsonNumber(f64);
 
-impl<'de> Deserialize<'de> for Real {
+impl<'de> Deserialize<'de> for JsonNumber {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         if !from.is_human_readable() {
             return f64::deserialize(from).map(Self);
@@ -17,7 +17,7 @@ impl<'de> Deserialize<'de> for Real {
     }
 }
 
-/// As [`Real`], in single precision.
+/// As [`JsonNumber`], in single precision.
 struct Real32(f32);
 
 impl<'de> Deserialize<'de> for Real32 {
@@ -30,7 +30,7 @@ impl<'de> Deserialize<'de> for Real32 {
 }
 
 pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-    Real::deserialize(from).map(|real| real.0)
+    JsonNumber::deserialize(from).map(|real| real.0)
 }
 
 pub(super) fn values<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f32>, D::Error> {
@@ -39,12 +39,12 @@ pub(super) fn values<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f32>, D::
 }
 
 pub(super) fn points<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(f64, f64)>, D::Error> {
-    let points = Vec::<(Real, Real)>::deserialize(from)?;
+    let points = Vec::<(JsonNumber, JsonNumber)>::deserialize(from)?;
     Ok(points.into_iter().map(|(x, y)| (x.0, y.0)).collect())
 }
 
 pub(super) fn named<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(String, f64)>, D::Error> {
-    let values = Vec::<(String, Real)>::deserialize(from)?;
+    let values = Vec::<(String, JsonNumber)>::deserialize(from)?;
     Ok(values.into_iter().map(|(name, value)| (name, value.0)).collect())
 }
 

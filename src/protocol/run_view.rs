@@ -1,9 +1,9 @@
 //! The state of a run, computed from its events.
 
 use super::{
-    Activity, Claim, Classified, Content, EpochStats, Event, Figure, Frame, Level, LogLine,
+    Activity, Claim, Classified, Content, EpochStats, Event, Figure, Frame, LogLevel, LogLine,
     MAX_PROBES, Mark, Media, MetricSeries, MetricTable, Metrics, Outcome, OutputLines, Probe,
-    Progress, RunInfo, Saved, Series, Status, SystemUse, Tunable, Tuned,
+    Progress, RunInfo, SavedFile, Series, Status, SystemUse, Tunable, Tuned,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ pub struct RunView {
     pub best_test: Option<f64>,
     pub progress: Option<Progress>,
     pub tuned: Vec<Tuned>,
-    pub saved: Vec<Saved>,
+    pub saved: Vec<SavedFile>,
     pub figures: Vec<Figure>,
     pub claims: Vec<Claim>,
     pub log: Vec<LogLine>,
@@ -90,7 +90,7 @@ impl RunView {
             Event::Tunable(tunable) => self.keep_tunable(tunable),
             Event::Mark(mark) => push_bounded(&mut self.marks, mark, Self::MARKS),
             Event::Refused(reason) => {
-                let line = LogLine { level: Level::Warning, text: reason.clone() };
+                let line = LogLine { level: LogLevel::Warning, text: reason.clone() };
                 push_bounded(&mut self.log, &line, Self::LOG_LINES);
             }
             Event::ExitCode(code) => self.exit_code = Some(*code),

@@ -31,7 +31,7 @@ pub trait RunSource: fmt::Debug + Send + Sync {
     ) -> Option<SampleContent>;
 
     /// All histograms of a name, oldest first.
-    fn histograms(&self, run: &str, name: &str) -> Option<Vec<Histogram>>;
+    fn histograms(&self, run: &str, name: &str) -> Option<Vec<TensorHistogram>>;
 
     /// The last lines that a run printed, oldest first.
     fn lines(&self, run: &str) -> Option<Vec<String>>;
@@ -90,7 +90,7 @@ pub struct Bitmap {
 
 /// The histogram of a tensor at a step.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Histogram {
+pub struct TensorHistogram {
     pub step: i64,
     /// Left edge, right edge and count of each bucket, from low to high.
     pub buckets: Vec<[f64; 3]>,

@@ -45,7 +45,7 @@ impl Cut {
 /// digit in pixels.
 pub(super) fn cuts(line: &Picture, digit: f32) -> Vec<Cut> {
     let reach = ((REACH * digit).round() as usize).max(1);
-    let mut search = Search::new(line, reach, AWAY / digit);
+    let mut search = CutSearch::new(line, reach, AWAY / digit);
     let found = (1..line.width).map(|column| search.cheapest(column));
     let mut all: Vec<(f32, Cut)> = found.map(|cut| (cut.place(), cut)).collect();
     all.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -92,7 +92,7 @@ fn nothing_between(line: &Picture, left: &Cut, right: &Cut) -> bool {
 }
 
 /// Buffers for finding the cheapest path through a corridor by dynamic programming.
-struct Search<'a> {
+struct CutSearch<'a> {
     line: &'a Picture,
     reach: usize,
     /// Cost per row and column of distance from the starting column.
@@ -104,7 +104,7 @@ struct Search<'a> {
     from: Vec<u8>,
 }
 
-impl<'a> Search<'a> {
+impl<'a> CutSearch<'a> {
     fn new(line: &'a Picture, reach: usize, away: f32) -> Self {
         let wide = 2 * reach + 1;
         Self {

@@ -1,8 +1,8 @@
 //! Decides what a picture shows: chooses among the interpretations of its ink, and between a single
 //! digit and several, by the network's confidence. Shared by `predict` and `read`.
 
-use super::score::{Shape, score};
-use super::verdict::{Verdict, verdict};
+use super::score::{PieceShape, score};
+use super::verdict::{PiecePrediction, verdict};
 use super::{CONFIDENT, ReadingError, best_digits, confidence, is_unsure, read_picture};
 use crate::data::{Extraction, Images, Scan};
 use crate::model::Model;
@@ -149,9 +149,9 @@ fn whole(model: &Model, picture: &Picture, shrunk: u32) -> ReadDigit {
     let pixels = picture.normalized(width, height);
     let images = Images { width, height, channels: 1, pixels, labels: vec![0] };
     let answer = model.answer(&images).swap_remove(0);
-    let Verdict { answer: prediction, name, strength, second } = verdict(model, &answer);
+    let PiecePrediction { answer: prediction, name, strength, second } = verdict(model, &answer);
     let (left, top, wide, high) = picture.bounds();
-    let shape = Shape { width: wide as f32 / high.max(1) as f32, height: 1.0, parted: 0.0 };
+    let shape = PieceShape { width: wide as f32 / high.max(1) as f32, height: 1.0, parted: 0.0 };
     let scaled = |at: usize| (at as u32).div_euclid(shrunk.max(1));
     ReadDigit {
         left: scaled(left),

@@ -9,7 +9,7 @@ pub(super) struct Path {
 
 /// A step from one node to a later one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Step {
+pub(super) struct LatticeStep {
     pub from: usize,
     pub to: usize,
     pub score: f64,
@@ -17,7 +17,7 @@ pub(super) struct Step {
 
 /// The `count` paths from the first to the last of `nodes` nodes with the highest total scores,
 /// best first. Dynamic programming that keeps the best paths to each node.
-pub(super) fn best_paths(steps: &[Step], nodes: usize, count: usize) -> Vec<Path> {
+pub(super) fn best_paths(steps: &[LatticeStep], nodes: usize, count: usize) -> Vec<Path> {
     // For each path to a node: its score, its last step, and the rank of the path to that step's start.
     let mut paths: Vec<Vec<(f64, usize, usize)>> = vec![Vec::new(); nodes];
     let mut order: Vec<usize> = (0..steps.len()).collect();
@@ -42,7 +42,7 @@ pub(super) fn best_paths(steps: &[Step], nodes: usize, count: usize) -> Vec<Path
 }
 
 fn walk_back(
-    steps: &[Step],
+    steps: &[LatticeStep],
     paths: &[Vec<(f64, usize, usize)>],
     mut node: usize,
     mut rank: usize,
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn paths_are_ordered_by_score() {
-        let step = |from, to, score| Step { from, to, score };
+        let step = |from, to, score| LatticeStep { from, to, score };
         let steps = [
             step(0, 1, -1.0),
             step(1, 2, -1.0),

@@ -10,7 +10,7 @@ const OVERLAP: f64 = 0.6;
 
 /// Pieces that are above each other.
 #[derive(Clone, Debug)]
-struct Group {
+struct PieceGroup {
     pieces: Vec<Piece>,
     left: usize,
     top: usize,
@@ -42,14 +42,15 @@ pub(super) fn lines(mut pieces: Pieces) -> Result<(Pieces, Vec<Vec<Piece>>), Rea
     if found > MAX_PIECES {
         return Err(ReadingError::Specks { found });
     }
-    let lines = group_lines(join(pieces.list.iter().map(|piece| Group::of(*piece)).collect()));
-    let flat = |groups: Vec<Group>| groups.into_iter().flat_map(|group| group.pieces).collect();
+    let lines = group_lines(join(pieces.list.iter().map(|piece| PieceGroup::of(*piece)).collect()));
+    let flat =
+        |groups: Vec<PieceGroup>| groups.into_iter().flat_map(|group| group.pieces).collect();
     Ok((pieces, lines.into_iter().map(flat).collect()))
 }
 
 /// Merges groups that belong together until none are left.
-fn join(mut groups: Vec<Group>) -> Vec<Group> {
-    let mut done: Vec<Group> = Vec::with_capacity(groups.len());
+fn join(mut groups: Vec<PieceGroup>) -> Vec<PieceGroup> {
+    let mut done: Vec<PieceGroup> = Vec::with_capacity(groups.len());
     while let Some(mut group) = groups.pop() {
         match done.iter().position(|other| group.belongs_to(other)) {
             Some(index) => {
@@ -63,9 +64,9 @@ fn join(mut groups: Vec<Group>) -> Vec<Group> {
 }
 
 /// Sorts groups into lines from top to bottom.
-fn group_lines(mut groups: Vec<Group>) -> Vec<Vec<Group>> {
+fn group_lines(mut groups: Vec<PieceGroup>) -> Vec<Vec<PieceGroup>> {
     groups.sort_by_key(|group| group.top + group.bottom);
-    let mut lines: Vec<Vec<Group>> = Vec::new();
+    let mut lines: Vec<Vec<PieceGroup>> = Vec::new();
     for group in groups {
         match lines.last_mut() {
             Some(line) if line.iter().any(|other| group.is_beside(other)) => line.push(group),
@@ -75,7 +76,7 @@ fn group_lines(mut groups: Vec<Group>) -> Vec<Vec<Group>> {
     lines
 }
 
-impl Group {
+impl PieceGroup {
     fn of(piece: Piece) -> Self {
         let Piece { left, top, right, bottom, .. } = piece;
         Self { pieces: vec![piece], left, top, right, bottom }

@@ -20,11 +20,11 @@ use crate::model::{Answer, Model};
 use crate::picture::{Picture, Piece, Pieces};
 use crate::protocol::{ReadDigit, ReadLine, Reading, Segmentation};
 use cut::Cut;
-use lattice::Step;
+use lattice::LatticeStep;
 use piece::Candidate;
-use score::Shape;
+use score::PieceShape;
 pub use single::{Recognition, is_unsure, recognize, recognize_image};
-use verdict::{Verdict, verdict};
+use verdict::{PiecePrediction, verdict};
 
 /// Maximum width of a piece, as a fraction of the height of a digit.
 const WIDEST: f32 = 1.6;
@@ -62,12 +62,12 @@ pub struct Sheet {
     picture: Picture,
     /// Scale: each pixel is a square of this many pixels of the given picture per side.
     shrunk: usize,
-    lines: Vec<Line>,
+    lines: Vec<TextLine>,
 }
 
 /// A line of writing with all its candidate cuts.
 #[derive(Clone, Debug)]
-struct Line {
+struct TextLine {
     left: usize,
     top: usize,
     size: (usize, usize),
@@ -123,7 +123,7 @@ impl Sheet {
         let (pieces, lines) = lines::lines(Pieces::of(&picture))?;
         let line = |members: Vec<Piece>| {
             let (alone, place) = pieces.cut_out(&picture, &members);
-            Line::of(&alone, place, lines::digit_height(&members))
+            TextLine::of(&alone, place, lines::digit_height(&members))
         };
         let lines = lines.into_iter().map(line).collect();
         Ok(Self { picture, shrunk, lines })
@@ -162,7 +162,7 @@ impl Sheet {
     }
 }
 
-impl Line {
+impl TextLine {
     fn of(picture: &Picture, (left, top): (usize, usize), digit: usize) -> Self {
         let digit = digit as f32;
         let mut cuts = cut::cuts(picture, digit);
@@ -207,18 +207,18 @@ impl Line {
         }
     }
 
-    fn steps(&self, model: &Model, answers: &[Answer]) -> Vec<Step> {
+    fn steps(&self, model: &Model, answers: &[Answer]) -> Vec<LatticeStep> {
         let step = |(one, answer): (&Candidate, &Answer)| {
             let strength = verdict(model, answer).strength;
             let score = score::score(strength, &answer.outputs, self.shape(one));
-            Step { from: one.cuts[0], to: one.cuts[1], score }
+            LatticeStep { from: one.cuts[0], to: one.cuts[1], score }
         };
         self.candidates.iter().zip(answers).map(step).collect()
     }
 
-    fn shape(&self, candidate: &Candidate) -> Shape {
+    fn shape(&self, candidate: &Candidate) -> PieceShape {
         let ink = candidate.cuts.map(|at| self.cuts[at].ink);
-        Shape {
+        PieceShape {
             width: candidate.picture.width as f32 / self.digit,
             height: candidate.picture.height as f32 / self.digit,
             parted: (ink[0] + ink[1]) / self.digit,
@@ -226,7 +226,7 @@ impl Line {
     }
 
     fn digit(&self, one: &Candidate, model: &Model, answer: &Answer, score: f64) -> ReadDigit {
-        let Verdict { answer: prediction, name, strength, second } = verdict(model, answer);
+        let PiecePrediction { answer: prediction, name, strength, second } = verdict(model, answer);
         ReadDigit {
             left: (self.left + one.left) as u32,
             top: (self.top + one.top) as u32,

@@ -23,7 +23,7 @@ const EACH: f64 = 0.02;
 
 /// Shape of a piece; lengths as fractions of the height of a digit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Shape {
+pub(super) struct PieceShape {
     pub width: f32,
     pub height: f32,
     /// Ink cut by the cuts on both sides, in pixels of full ink over the height of a digit.
@@ -32,7 +32,7 @@ pub(super) struct Shape {
 
 /// The score of a piece, at most 0. `outputs` are all outputs of the network, `strength` is the
 /// output of the predicted class.
-pub(super) fn score(strength: f32, outputs: &[f64], shape: Shape) -> f64 {
+pub(super) fn score(strength: f32, outputs: &[f64], shape: PieceShape) -> f64 {
     let over = |value: f32, from: f64| (f64::from(value) - from).max(0.0);
     let under = |value: f32, to: f64| (to - f64::from(value)).max(0.0);
     confidence(strength, outputs).max(MIN_CONFIDENCE).ln()
@@ -55,7 +55,7 @@ fn confidence(strength: f32, outputs: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    const DIGIT: Shape = Shape { width: 0.7, height: 1.0, parted: 0.0 };
+    const DIGIT: PieceShape = PieceShape { width: 0.7, height: 1.0, parted: 0.0 };
 
     #[test]
     fn uncertainty_cuts_and_unusual_shapes_lower_the_score() {
@@ -63,10 +63,10 @@ mod tests {
         assert!(sure < 0.0 && sure > -0.2, "{sure}");
         for (strength, shape) in [
             (0.6, DIGIT),
-            (0.99, Shape { parted: 0.2, ..DIGIT }),
-            (0.99, Shape { width: 1.3, ..DIGIT }),
-            (0.99, Shape { width: 0.05, ..DIGIT }),
-            (0.99, Shape { height: 0.4, ..DIGIT }),
+            (0.99, PieceShape { parted: 0.2, ..DIGIT }),
+            (0.99, PieceShape { width: 1.3, ..DIGIT }),
+            (0.99, PieceShape { width: 0.05, ..DIGIT }),
+            (0.99, PieceShape { height: 0.4, ..DIGIT }),
         ] {
             let doubtful = score(strength, &[f64::from(strength), 0.01], shape);
             assert!(doubtful < sure - 0.1, "{strength} {shape:?}: {doubtful}");

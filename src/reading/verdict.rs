@@ -8,7 +8,7 @@ const NOTHING: &str = "none";
 
 /// The prediction for a piece, and the second best.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Verdict<'a> {
+pub(super) struct PiecePrediction<'a> {
     pub answer: usize,
     pub name: &'a str,
     /// The output of the predicted class, from 0 to 1.
@@ -18,8 +18,8 @@ pub(super) struct Verdict<'a> {
 
 /// The class with the largest output other than [`NOTHING`]; the unchanged prediction if there is
 /// not one output per class.
-pub(super) fn verdict<'a>(model: &'a Model, answer: &'a Answer) -> Verdict<'a> {
-    let plain = || Verdict {
+pub(super) fn verdict<'a>(model: &'a Model, answer: &'a Answer) -> PiecePrediction<'a> {
+    let plain = || PiecePrediction {
         answer: answer.answer,
         name: &answer.name,
         strength: answer.strength,
@@ -41,5 +41,5 @@ pub(super) fn verdict<'a>(model: &'a Model, answer: &'a Answer) -> Verdict<'a> {
     };
     let (answer, name, strength) = classes.remove(first);
     let second = classes.first().map(|(_, name, strength)| (*name, *strength));
-    Verdict { answer, name, strength, second }
+    PiecePrediction { answer, name, strength, second }
 }

@@ -4,12 +4,13 @@
 
 use super::event_file::replay;
 use super::hub::{Attachment, Hub};
-use super::record::{Record, Task};
-use super::reporter::Predictions;
+use super::record::{RunRecord, SessionTask};
+use super::reporter::ReportedPredictions;
 use super::run_dir::RunDir;
 use crate::jobs::network_directory;
 use crate::protocol::{
-    Activity, Command, Content, Event, Frame, Level, Link, LogLine, Outcome, Probe, RunView, Status,
+    Activity, Command, Content, Event, Frame, Link, LogLevel, LogLine, Outcome, Probe, RunView,
+    Status,
 };
 use crate::spec::Spec;
 use crate::train::{RunHandle, open_run, open_saved};
@@ -29,7 +30,7 @@ pub fn browse(run: &RunDir, attachment: Attachment) -> io::Result<Link> {
     view.status = Status { activity: Activity::Finished, ..Status::default() };
     let channels = match reopen(run, &view) {
         Ok((channels, note)) => {
-            view.log.extend(note.map(|text| LogLine { level: Level::Info, text }));
+            view.log.extend(note.map(|text| LogLine { level: LogLevel::Info, text }));
             channels
         }
         Err(line) => {
@@ -42,12 +43,12 @@ pub fn browse(run: &RunDir, attachment: Attachment) -> io::Result<Link> {
         }
     };
     let (answers, answered) = unbounded();
-    let Channels { commands, events } = channels;
+    let ProbeChannels { commands, events } = channels;
     thread::Builder::new().name("nntop-browse".into()).spawn(move || {
         for event in events {
             let is_new = match &event {
                 Event::Frame(_) | Event::Classified(_) | Event::Saved(_) => true,
-                Event::Log(line) => line.level != Level::Info,
+                Event::Log(line) => line.level != LogLevel::Info,
                 // Already in the event file.
                 _ => false,
             };
@@ -61,12 +62,12 @@ pub fn browse(run: &RunDir, attachment: Attachment) -> io::Result<Link> {
 }
 
 /// The command and event channels of the thread that answers probes for a run that has ended.
-struct Channels {
+struct ProbeChannels {
     commands: Sender<Command>,
     events: Receiver<Event>,
 }
 
-impl From<RunHandle> for Channels {
+impl From<RunHandle> for ProbeChannels {
     fn from(handle: RunHandle) -> Self {
         Self { commands: handle.commands, events: handle.events }
     }
@@ -74,25 +75,25 @@ impl From<RunHandle> for Channels {
 
 /// Opens the network of the last checkpoint, or the ensemble, with a note if what is shown is not the
 /// whole. The error says why there is none.
-fn reopen(run: &RunDir, view: &RunView) -> Result<(Channels, Option<String>), LogLine> {
+fn reopen(run: &RunDir, view: &RunView) -> Result<(ProbeChannels, Option<String>), LogLine> {
     let log_line = |level, text| LogLine { level, text };
-    let channels = match Record::read(run).map(|record| record.task) {
-        Ok(Task::Experiment { .. }) => {
+    let channels = match RunRecord::read(run).map(|record| record.task) {
+        Ok(SessionTask::Experiment { .. }) => {
             let text = "an experiment keeps its figures and claims, not its networks".into();
-            Err(log_line(Level::Info, text))
+            Err(log_line(LogLevel::Info, text))
         }
-        Ok(Task::Command(_) | Task::Script(_)) => {
-            open_predictions(run).map_err(|text| log_line(Level::Info, text))
+        Ok(SessionTask::Command(_) | SessionTask::Script(_)) => {
+            open_predictions(run).map_err(|text| log_line(LogLevel::Info, text))
         }
         // Before the vote, a file of this name belongs to another ensemble.
-        Ok(Task::Ensemble { training, .. }) if has_voted(view) => {
+        Ok(SessionTask::Ensemble { training, .. }) if has_voted(view) => {
             let file = training.save.unwrap_or_else(|| run.model());
-            open_saved(&file).map(Channels::from).map_err(|error| {
+            open_saved(&file).map(ProbeChannels::from).map_err(|error| {
                 let text = format!("its networks cannot be opened, only their history: {error}");
-                log_line(Level::Warning, text)
+                log_line(LogLevel::Warning, text)
             })
         }
-        Ok(Task::Ensemble { training, networks }) => {
+        Ok(SessionTask::Ensemble { training, networks }) => {
             let number = network_shown(&training.spec, view);
             let checkpoints = network_directory(&run.checkpoints(), number);
             let note = format!(
@@ -101,19 +102,19 @@ fn reopen(run: &RunDir, view: &RunView) -> Result<(Channels, Option<String>), Lo
             );
             return open_checkpoint(&checkpoints)
                 .map(|channels| (channels, Some(note)))
-                .map_err(|text| log_line(Level::Warning, text));
+                .map_err(|text| log_line(LogLevel::Warning, text));
         }
         // If the record cannot be read, show what is left.
-        Ok(Task::Training(_)) | Err(_) => {
-            open_checkpoint(&run.checkpoints()).map_err(|text| log_line(Level::Warning, text))
+        Ok(SessionTask::Training(_)) | Err(_) => {
+            open_checkpoint(&run.checkpoints()).map_err(|text| log_line(LogLevel::Warning, text))
         }
     };
     channels.map(|channels| (channels, None))
 }
 
 /// Serves the predictions that a script reported.
-fn open_predictions(run: &RunDir) -> Result<Channels, String> {
-    let predictions = Predictions::of(run)
+fn open_predictions(run: &RunDir) -> Result<ProbeChannels, String> {
+    let predictions = ReportedPredictions::of(run)
         .ok_or("the command has ended; its output is kept, and it reported no predictions")?;
     let step = u32::try_from(predictions.step.max(0)).unwrap_or(u32::MAX);
     let answer = move |probe: Probe| {
@@ -125,7 +126,7 @@ fn open_predictions(run: &RunDir) -> Result<Channels, String> {
 }
 
 /// Answers probes on a thread.
-fn answer_probes(answer: impl Fn(Probe) -> Frame + Send + 'static) -> io::Result<Channels> {
+fn answer_probes(answer: impl Fn(Probe) -> Frame + Send + 'static) -> io::Result<ProbeChannels> {
     let (commands, asked) = unbounded();
     let (sent, events) = unbounded();
     let frame = move |probe| Event::Frame(Box::new(answer(probe)));
@@ -137,7 +138,7 @@ fn answer_probes(answer: impl Fn(Probe) -> Frame + Send + 'static) -> io::Result
             }
         }
     })?;
-    Ok(Channels { commands, events })
+    Ok(ProbeChannels { commands, events })
 }
 
 fn has_voted(view: &RunView) -> bool {
@@ -150,8 +151,8 @@ fn network_shown(spec: &Spec, view: &RunView) -> u64 {
 }
 
 /// Opens the network of the last checkpoint in a directory. The error says why there is none.
-fn open_checkpoint(checkpoints: &Path) -> Result<Channels, String> {
+fn open_checkpoint(checkpoints: &Path) -> Result<ProbeChannels, String> {
     open_run(checkpoints)
-        .map(Channels::from)
+        .map(ProbeChannels::from)
         .map_err(|error| format!("the network cannot be opened, only its history: {error}"))
 }

@@ -12,7 +12,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use thinning::{Choice, Survey};
+use thinning::{Survey, ThinningResult};
 
 /// Maximum number of bytes that are buffered while the disk is full; later events are dropped.
 const MAX_WAITING: usize = 16 << 20;
@@ -25,7 +25,7 @@ const FIGURE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A line of the event file.
 #[derive(Serialize, Deserialize)]
-struct Line<E> {
+struct TimedEvent<E> {
     /// Seconds since 1970.
     at: f64,
     event: E,
@@ -48,7 +48,7 @@ pub struct EventFile {
     dropped: u64,
     /// Bytes that could not be written yet because the disk is full.
     waiting: Vec<u8>,
-    reported: Reported,
+    reported: EarlierReports,
     synced: Option<Instant>,
     /// The newest version of every figure that is not written yet.
     figures: Vec<Figure>,
@@ -57,7 +57,7 @@ pub struct EventFile {
 
 /// What earlier processes of the run have reported, because a resumed run reports it again.
 #[derive(Debug, Default)]
-struct Reported {
+struct EarlierReports {
     /// Title of the network that is trained; an experiment trains several in turn.
     title: Option<String>,
     last_epoch: Option<u32>,
@@ -70,7 +70,7 @@ impl EventFile {
     /// # Errors
     /// If it cannot be opened or read.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut reported = Reported::default();
+        let mut reported = EarlierReports::default();
         let file = open_to_append(path)?;
         let whole = for_each(path, |_, event| {
             reported.accept(&event);
@@ -153,7 +153,7 @@ impl EventFile {
         for_each_line(whole, |line| {
             survey.push(serde_json::from_slice(line).ok(), line.len() as u64);
         })?;
-        let Choice { keep, dropped } = survey.choose(thinned_to(limit));
+        let ThinningResult { keep, dropped } = survey.choose(thinned_to(limit));
         atomic::write_with(&self.path, |copy| {
             let mut copy = BufWriter::new(copy);
             let mut keep = keep.iter();
@@ -219,7 +219,7 @@ impl EventFile {
     }
 
     fn queue(&mut self, event: &Event) -> io::Result<()> {
-        let mut bytes = serde_json::to_vec(&Line { at: now(), event })?;
+        let mut bytes = serde_json::to_vec(&TimedEvent { at: now(), event })?;
         bytes.push(b'\n');
         if self.waiting.len() + bytes.len() <= MAX_WAITING {
             self.waiting.extend(bytes);
@@ -242,7 +242,7 @@ impl EventFile {
     }
 }
 
-impl Reported {
+impl EarlierReports {
     /// Whether an event was not reported before.
     fn is_news(&self, event: &Event) -> bool {
         match event {
@@ -328,7 +328,7 @@ fn for_each_line(input: impl Read, mut take: impl FnMut(&[u8])) -> io::Result<bo
 fn for_each(path: &Path, mut take: impl FnMut(f64, Event)) -> io::Result<bool> {
     let (file, _) = files::read::open(path)?;
     for_each_line(file, |line| {
-        if let Ok(line) = serde_json::from_slice::<Line<Event>>(line) {
+        if let Ok(line) = serde_json::from_slice::<TimedEvent<Event>>(line) {
             take(line.at, line.event);
         }
     })

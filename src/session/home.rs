@@ -196,7 +196,7 @@ impl Home {
         if let Some(exact) = runs.iter().position(|run| run.name() == prefix) {
             return Ok(runs.swap_remove(exact));
         }
-        let id = |run: &RunDir| super::record::Record::read(run).ok().map(|record| record.id);
+        let id = |run: &RunDir| super::record::RunRecord::read(run).ok().map(|record| record.id);
         runs.retain(|run| {
             run.name().starts_with(prefix) || id(run).is_some_and(|id| id.starts_with(prefix))
         });

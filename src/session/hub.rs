@@ -125,7 +125,7 @@ struct Publisher {
 }
 
 /// What woke the hub.
-enum Wake {
+enum HubEvent {
     Event(Event),
     RunGone,
     Attached(Subscriber),
@@ -140,16 +140,16 @@ impl Publisher {
         let (mut run_is_alive, mut may_attach) = (true, true);
         while may_attach || !self.subscribers.is_empty() {
             match self.wait(attached, may_attach, events, run_is_alive) {
-                Wake::Event(event) => self.publish(event),
-                Wake::RunGone => run_is_alive = false,
-                Wake::Attached(subscriber) => self.add_client(subscriber),
-                Wake::NobodyCanAttach => may_attach = false,
-                Wake::Command(from, command) => self.execute(from, command),
-                Wake::Detached(from) => {
+                HubEvent::Event(event) => self.publish(event),
+                HubEvent::RunGone => run_is_alive = false,
+                HubEvent::Attached(subscriber) => self.add_client(subscriber),
+                HubEvent::NobodyCanAttach => may_attach = false,
+                HubEvent::Command(from, command) => self.execute(from, command),
+                HubEvent::Detached(from) => {
                     self.subscribers.remove(from);
                     self.count_and_watch();
                 }
-                Wake::Retry => {}
+                HubEvent::Retry => {}
             }
             // Events of the run come first, because clients can send faster than it does.
             for event in events.try_iter().take(EVENT_BATCH) {
@@ -167,7 +167,7 @@ impl Publisher {
         may_attach: bool,
         events: &Receiver<Event>,
         run_is_alive: bool,
-    ) -> Wake {
+    ) -> HubEvent {
         let mut select = Select::new();
         let accepts_commands = self.run.len() < MAX_RUN_COMMANDS;
         if accepts_commands {
@@ -184,15 +184,15 @@ impl Publisher {
         } else {
             Ok(select.select())
         };
-        let Ok(operation) = operation else { return Wake::Retry };
+        let Ok(operation) = operation else { return HubEvent::Retry };
         let index = operation.index();
         if Some(index) == attach_index {
-            operation.recv(attached).map_or(Wake::NobodyCanAttach, Wake::Attached)
+            operation.recv(attached).map_or(HubEvent::NobodyCanAttach, HubEvent::Attached)
         } else if Some(index) == event_index {
-            operation.recv(events).map_or(Wake::RunGone, Wake::Event)
+            operation.recv(events).map_or(HubEvent::RunGone, HubEvent::Event)
         } else {
             let command = operation.recv(&self.subscribers[index].commands);
-            command.map_or(Wake::Detached(index), |command| Wake::Command(index, command))
+            command.map_or(HubEvent::Detached(index), |command| HubEvent::Command(index, command))
         }
     }
 

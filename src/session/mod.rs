@@ -30,7 +30,7 @@ pub const RESUME_FROM: &str = "NNTOP_RESUME_FROM";
 
 pub use launch::{LaunchError, SESSION_COMMAND, launch};
 pub use place::{PlaceError, STATE_DIR};
-pub use record::{Record, RecordError, Task, Training};
+pub use record::{RecordError, RunRecord, SessionTask, Training};
 pub use reporter::{PROTOCOL_TEXT, PYTHON_CLIENT, REPORTER_PROTOCOL};
 pub use run_dir::RunDir;
-pub use status::{State, Summary, list, summarize};
+pub use status::{RunState, RunSummary, list, summarize};

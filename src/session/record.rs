@@ -5,7 +5,7 @@ use super::run_dir::RunDir;
 use crate::files::{self, atomic};
 use crate::jobs;
 use crate::protocol::{Pace, RunKind, Untrusted};
-use crate::spec::{Choice, Spec};
+use crate::spec::{ChosenDefault, Spec};
 use crate::train::CheckpointPolicy;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub enum RecordError {
 
 /// The record of a run: what a session process needs to start or resume it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct RunRecord {
     format: u32,
     /// Version of the program that wrote it.
     pub nntop: Untrusted,
@@ -40,13 +40,13 @@ pub struct Record {
     /// Seconds since 1970.
     pub created: f64,
     #[serde(flatten)]
-    pub task: Task,
+    pub task: SessionTask,
 }
 
 /// The task of a session process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Task {
+pub enum SessionTask {
     /// Trains a network.
     Training(Box<Training>),
     /// Runs an experiment of the book.
@@ -71,7 +71,7 @@ pub struct Training {
     pub spec: Spec,
     /// The values of the spec that were chosen automatically because the user gave none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub chosen: Vec<Choice>,
+    pub chosen: Vec<ChosenDefault>,
     /// A sentence about its origin, if it does not start from random weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
@@ -96,7 +96,7 @@ impl Training {
     }
 }
 
-impl Task {
+impl SessionTask {
     /// An experiment with its options; its networks train at full speed.
     #[must_use]
     pub fn experiment(id: &str, options: jobs::Options) -> Self {
@@ -151,10 +151,10 @@ impl Task {
     }
 }
 
-impl Record {
+impl RunRecord {
     /// The record of a new run.
     #[must_use]
-    pub fn new(task: Task) -> Self {
+    pub fn new(task: SessionTask) -> Self {
         Self {
             format: FORMAT,
             nntop: env!("CARGO_PKG_VERSION").into(),
@@ -218,7 +218,7 @@ fn upgraded(mut value: Value) -> Value {
 /// What `nntop resume` does with a run; follows the command in a sentence.
 pub(super) fn on_resume(run: &RunDir) -> &'static str {
     // If the record cannot be read, the command itself reports that.
-    Record::read(run).map_or("continues the run where it was", |record| record.task.on_resume())
+    RunRecord::read(run).map_or("continues the run where it was", |record| record.task.on_resume())
 }
 
 /// Seconds since 1970.
@@ -231,7 +231,7 @@ mod tests {
     use super::*;
     use crate::session::Home;
 
-    fn training() -> Record {
+    fn training() -> RunRecord {
         let spec = Spec { epochs: 7, seed: u64::MAX, ..Spec::default() };
         let training = Training {
             spec,
@@ -242,22 +242,22 @@ mod tests {
             checkpoints: None,
             checkpoint_every: None,
         };
-        Record::new(Task::Training(Box::new(training)))
+        RunRecord::new(SessionTask::Training(Box::new(training)))
     }
 
     #[test]
     fn a_record_round_trips_and_a_newer_one_is_reported() {
         let state = tempfile::tempdir().unwrap();
         let run = Home::at(state.path()).create(None).unwrap();
-        let experiment = Task::experiment("1-nand", jobs::Options::default());
-        for record in [Record::new(experiment), training()] {
+        let experiment = SessionTask::experiment("1-nand", jobs::Options::default());
+        for record in [RunRecord::new(experiment), training()] {
             record.write(&run).unwrap();
-            assert_eq!(Record::read(&run).unwrap(), record);
+            assert_eq!(RunRecord::read(&run).unwrap(), record);
         }
         let text = std::fs::read_to_string(run.spec()).unwrap();
         let newer = text.replace(r#""format": 2"#, r#""format": 3"#);
         std::fs::write(run.spec(), newer.replace(env!("CARGO_PKG_VERSION"), "9.1.0")).unwrap();
-        assert!(Record::read(&run).unwrap_err().to_string().contains("nntop 9.1.0"));
+        assert!(RunRecord::read(&run).unwrap_err().to_string().contains("nntop 9.1.0"));
     }
 
     #[test]
@@ -271,7 +271,7 @@ mod tests {
         fields.extend(inner);
         fields.insert("format".into(), 1.into());
         std::fs::write(run.spec(), value.to_string()).unwrap();
-        assert_eq!(Record::read(&run).unwrap(), record);
+        assert_eq!(RunRecord::read(&run).unwrap(), record);
     }
 
     #[test]
@@ -279,8 +279,8 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let run = Home::at(state.path()).create(None).unwrap();
         for id in ["/etc/passwd", "../other", "", "0123456G", "0123456789", "DEADBEEF"] {
-            Record { id: id.into(), ..training() }.write(&run).unwrap();
-            let error = Record::read(&run).unwrap_err().to_string();
+            RunRecord { id: id.into(), ..training() }.write(&run).unwrap();
+            let error = RunRecord::read(&run).unwrap_err().to_string();
             assert!(error.contains("8 hexadecimal digits"), "{id}: {error}");
         }
     }
@@ -291,7 +291,7 @@ mod tests {
         let run = Home::at(state.path()).create(None).unwrap();
         for text in ["", "{}", "[1]", r#"{"format":2,"nntop":"0.1.0","id":"1","created":1}"#] {
             std::fs::write(run.spec(), text).unwrap();
-            let error = Record::read(&run).unwrap_err().to_string();
+            let error = RunRecord::read(&run).unwrap_err().to_string();
             assert!(error.contains("spec.json: is not the record of a run"), "{text}: {error}");
         }
     }

@@ -34,7 +34,7 @@ impl RunDir {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// The record of the run: see [`super::Record`].
+    /// The record of the run: see [`super::RunRecord`].
     #[must_use]
     pub fn spec(&self) -> PathBuf {
         self.path.join("spec.json")

@@ -4,9 +4,9 @@ use super::client::{self, ConnectError};
 use super::event_file::replay;
 use super::home::Home;
 use super::place::PlaceError;
-use super::record::{Record, Task, now};
+use super::record::{RunRecord, SessionTask, now};
 use super::run_dir::RunDir;
-use crate::protocol::{Activity, Level, Outcome, PauseLevel, RunView, Update};
+use crate::protocol::{Activity, LogLevel, Outcome, PauseLevel, RunView, Update};
 use crate::spec::Spec;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -20,7 +20,7 @@ const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The state of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum RunState {
     Starting,
     Training,
     Paused,
@@ -38,7 +38,7 @@ pub enum State {
     Unreadable,
 }
 
-impl State {
+impl RunState {
     /// The state in words.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -82,10 +82,10 @@ impl State {
 
 /// A summary of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Summary {
+pub struct RunSummary {
     pub id: String,
     pub name: String,
-    pub state: State,
+    pub state: RunState,
     /// Whether its session process lives.
     pub live: bool,
     /// The process of a live session.
@@ -130,13 +130,13 @@ pub struct Summary {
 ///
 /// # Errors
 /// If the directory of the runs cannot be read.
-pub fn list(home: &Home) -> Result<Vec<Summary>, PlaceError> {
+pub fn list(home: &Home) -> Result<Vec<RunSummary>, PlaceError> {
     let runs = home.runs()?;
-    let mut summaries: Vec<Summary> = thread::scope(|scope| {
+    let mut summaries: Vec<RunSummary> = thread::scope(|scope| {
         let query = |run| thread::Builder::new().spawn_scoped(scope, move || summarize(run));
         let queried: Vec<_> = runs.iter().map(|run| (run, query(run))).collect();
         let answer =
-            |(run, thread): (_, io::Result<thread::ScopedJoinHandle<Summary>>)| match thread {
+            |(run, thread): (_, io::Result<thread::ScopedJoinHandle<RunSummary>>)| match thread {
                 Ok(thread) => thread.join().ok(),
                 // If no thread can be started, query sequentially.
                 Err(_) => Some(summarize(run)),
@@ -149,12 +149,12 @@ pub fn list(home: &Home) -> Result<Vec<Summary>, PlaceError> {
 
 /// The status of one run.
 #[must_use]
-pub fn summarize(run: &RunDir) -> Summary {
+pub fn summarize(run: &RunDir) -> RunSummary {
     let live = run.is_live();
-    let mut summary = Summary {
+    let mut summary = RunSummary {
         id: String::new(),
         name: run.name(),
-        state: State::Unreadable,
+        state: RunState::Unreadable,
         live,
         pid: None,
         network: String::new(),
@@ -175,21 +175,21 @@ pub fn summarize(run: &RunDir) -> Summary {
         on_resume: "",
         problem: None,
     };
-    match Record::read(run) {
+    match RunRecord::read(run) {
         Ok(record) => {
             summary.id = record.id;
             summary.age_seconds = (now() - record.created).max(0.0);
             summary.on_resume = record.task.on_resume();
             match record.task {
-                Task::Training(training) => {
+                SessionTask::Training(training) => {
                     summary.recipe = recipe(&training.spec);
                     summary.network = training.spec.layers;
                     summary.epochs = training.spec.epochs;
                 }
-                Task::Experiment { id, .. } => summary.experiment = Some(id),
-                Task::Command(command) => summary.network = command.title(),
-                Task::Script(script) => summary.network = script.title(),
-                Task::Ensemble { training, networks } => {
+                SessionTask::Experiment { id, .. } => summary.experiment = Some(id),
+                SessionTask::Command(command) => summary.network = command.title(),
+                SessionTask::Script(script) => summary.network = script.title(),
+                SessionTask::Ensemble { training, networks } => {
                     summary.recipe = recipe(&training.spec);
                     summary.network = training.spec.layers;
                     summary.epochs = training.spec.epochs;
@@ -207,7 +207,7 @@ pub fn summarize(run: &RunDir) -> Summary {
             // It ended in the meantime.
             Err(ConnectError::NotLive(_)) => summary.live = false,
             Err(error) => {
-                summary.state = State::Unreachable;
+                summary.state = RunState::Unreachable;
                 summary.problem = Some(error.to_string());
                 return summary;
             }
@@ -217,7 +217,7 @@ pub fn summarize(run: &RunDir) -> Summary {
     let view = replay(run);
     summary.take(&view);
     if view.outcome.is_none() {
-        summary.state = State::Interrupted;
+        summary.state = RunState::Interrupted;
     }
     summary
 }
@@ -239,7 +239,7 @@ fn recipe(spec: &Spec) -> Map<String, Value> {
     flat
 }
 
-fn query(run: &RunDir, summary: &mut Summary) -> Result<(), ConnectError> {
+fn query(run: &RunDir, summary: &mut RunSummary) -> Result<(), ConnectError> {
     let client::Connection { link, hello } = client::glance(run)?;
     summary.pid = Some(hello.pid);
     summary.clients = hello.clients;
@@ -255,11 +255,11 @@ fn query(run: &RunDir, summary: &mut Summary) -> Result<(), ConnectError> {
     }
 }
 
-impl Summary {
+impl RunSummary {
     fn take(&mut self, view: &RunView) {
-        self.state = State::of(view);
+        self.state = RunState::of(view);
         self.epoch = view.epoch();
-        self.pause = (self.state == State::Paused).then_some(view.status.pause);
+        self.pause = (self.state == RunState::Paused).then_some(view.status.pause);
         self.exit_code = view.exit_code;
         self.step = view.progress.as_ref().filter(|p| p.batches == 0).map(|p| p.batch);
         // Between two networks, an experiment or an ensemble has none.
@@ -281,7 +281,7 @@ fn problem(view: &RunView) -> Option<String> {
         Some(Outcome::Failed(reason)) => Some(format!("failed: {reason}")),
         Some(_) => None,
         None => {
-            let last = view.log.last().filter(|line| line.level == Level::Error);
+            let last = view.log.last().filter(|line| line.level == LogLevel::Error);
             last.map(|line| line.text.clone())
         }
     }

@@ -19,7 +19,7 @@ const SMALL_BATCH: u32 = 4;
 /// The fields with network-dependent defaults that the user specified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "one per field of the spec")]
-pub struct Given {
+pub struct SpecifiedFields {
     pub cost: bool,
     pub init: bool,
     pub eta: bool,
@@ -27,7 +27,7 @@ pub struct Given {
     pub schedule: bool,
 }
 
-impl Given {
+impl SpecifiedFields {
     /// All fields: no defaults are chosen.
     pub const ALL: Self = Self { cost: true, init: true, eta: true, batch: true, schedule: true };
 
@@ -50,13 +50,13 @@ impl Given {
 
 /// A default that was chosen for the network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Choice {
+pub struct ChosenDefault {
     /// The field's name in spec files.
     pub field: String,
     pub value: String,
 }
 
-impl Choice {
+impl ChosenDefault {
     fn new(field: &str, value: impl Into<String>) -> Self {
         Self { field: field.into(), value: value.into() }
     }
@@ -72,11 +72,11 @@ impl Choice {
 
 /// Describes the choices in a sentence; `None` if there are none.
 #[must_use]
-pub fn describe_choices(chosen: &[Choice]) -> Option<String> {
+pub fn describe_choices(chosen: &[ChosenDefault]) -> Option<String> {
     if chosen.is_empty() {
         return None;
     }
-    let arguments: Vec<String> = chosen.iter().map(Choice::argument).collect();
+    let arguments: Vec<String> = chosen.iter().map(ChosenDefault::argument).collect();
     let arguments = arguments.join(" ");
     Some(format!("chosen for this network: {arguments}; give any of them to override it"))
 }
@@ -85,7 +85,7 @@ impl Spec {
     /// Chooses the fields that were not specified to fit the network; returns those that differ
     /// from the book's defaults, or are needed beyond chapter 1. Invalid layers are left to
     /// [`Spec::validate`].
-    pub fn complete(&mut self, given: Given) -> Vec<Choice> {
+    pub fn complete(&mut self, given: SpecifiedFields) -> Vec<ChosenDefault> {
         let Ok(architecture) = self.layers.parse::<Architecture>() else { return Vec::new() };
         let usual = Self::default();
         if !given.cost {
@@ -102,7 +102,7 @@ impl Spec {
                 // Softmax needs one output per class.
                 Readout::Binary | Readout::Is(_) => Cost::CrossEntropy,
             };
-            chosen.push(Choice::new("cost", name(&self.cost)));
+            chosen.push(ChosenDefault::new("cost", name(&self.cost)));
         }
         // The activation of the hidden layers does not apply to the output layer.
         if self.activation != Activation::Sigmoid && self.output.is_none() {
@@ -111,13 +111,13 @@ impl Spec {
         let softmax = self.cost == Cost::LogLikelihood || architecture.ends_in_softmax();
         if !given.init && (!plain || softmax) {
             self.init = Init::Scaled;
-            chosen.push(Choice::new("init", name(&self.init)));
+            chosen.push(ChosenDefault::new("init", name(&self.init)));
         }
         if !given.eta {
             self.eta = self.usual_rate(&architecture, plain);
             // If nothing else was chosen, the rate is the book's, too.
             if !plain || (self.eta - usual.eta).abs() > f64::EPSILON {
-                chosen.push(Choice::new("eta", self.eta.to_string()));
+                chosen.push(ChosenDefault::new("eta", self.eta.to_string()));
             }
         }
         if !given.schedule {
@@ -127,13 +127,13 @@ impl Spec {
             let falls = !plain && !given.eta && self.optimizer != Optimizer::Adam;
             if falls && self.early_stopping == EarlyStopping::Never {
                 self.schedule = Schedule::Linear;
-                chosen.push(Choice::new("schedule", name(&self.schedule)));
+                chosen.push(ChosenDefault::new("schedule", name(&self.schedule)));
             }
         }
         // Adam's step size does not depend on the batch size, so a small network needs many steps.
         if !given.batch && self.optimizer == Optimizer::Adam && fits_chapter_1(&architecture) {
             self.batch = SMALL_BATCH;
-            chosen.push(Choice::new("batch", self.batch.to_string()));
+            chosen.push(ChosenDefault::new("batch", self.batch.to_string()));
         }
         chosen
     }
@@ -143,7 +143,7 @@ impl Spec {
     pub fn as_chosen(&self) -> Self {
         let Self { cost, init, eta, batch, schedule, .. } = Self::default();
         let mut chosen = Self { cost, init, schedule, batch, eta, ..self.clone() };
-        chosen.complete(Given::default());
+        chosen.complete(SpecifiedFields::default());
         chosen
     }
 
@@ -191,7 +191,7 @@ fn name(choice: &impl Serialize) -> String {
 mod tests {
     use super::*;
 
-    fn completed(spec: Spec, given: Given) -> (Spec, Vec<String>) {
+    fn completed(spec: Spec, given: SpecifiedFields) -> (Spec, Vec<String>) {
         let mut spec = spec;
         let chosen = spec.complete(given);
         (
@@ -201,7 +201,7 @@ mod tests {
     }
 
     fn of_layers(layers: &str) -> (Spec, Vec<String>) {
-        completed(Spec { layers: layers.into(), ..Spec::default() }, Given::default())
+        completed(Spec { layers: layers.into(), ..Spec::default() }, SpecifiedFields::default())
     }
 
     #[test]
@@ -229,7 +229,8 @@ mod tests {
             assert!((spec.eta - 0.3).abs() < 1e-12);
         }
         for activation in [Activation::Relu, Activation::Tanh] {
-            let (_, chosen) = completed(Spec { activation, ..Spec::default() }, Given::default());
+            let (_, chosen) =
+                completed(Spec { activation, ..Spec::default() }, SpecifiedFields::default());
             let expected = ["cost log-likelihood", "init scaled", "eta 0.1", "schedule linear"];
             assert_eq!(chosen, expected);
         }
@@ -238,26 +239,26 @@ mod tests {
             layers: "conv20x5-pool2-softmax10".into(),
             ..Spec::default()
         };
-        assert_eq!(completed(relu_maps, Given::default()).1[2], "eta 0.03");
+        assert_eq!(completed(relu_maps, SpecifiedFields::default()).1[2], "eta 0.03");
     }
 
     #[test]
     fn the_rate_depends_on_optimizer_and_cost() {
         let adam = Spec { optimizer: Optimizer::Adam, ..Spec::default() };
-        let chosen = completed(adam.clone(), Given::default()).1;
+        let chosen = completed(adam.clone(), SpecifiedFields::default()).1;
         assert_eq!(chosen[2..], ["eta 0.001", "batch 4"]);
         let relu = Spec { activation: Activation::Relu, ..Spec::default() };
-        let eta = Given { eta: true, ..Given::default() };
+        let eta = SpecifiedFields { eta: true, ..SpecifiedFields::default() };
         assert_eq!(
             completed(relu.clone(), eta).0.schedule,
             Schedule::Constant,
             "a given rate stays"
         );
         let early = Spec { early_stopping: EarlyStopping::NoImprovementIn(5), ..relu };
-        assert_eq!(completed(early, Given::default()).0.schedule, Schedule::Constant);
+        assert_eq!(completed(early, SpecifiedFields::default()).0.schedule, Schedule::Constant);
         let momentum = Spec { optimizer: Optimizer::Momentum, momentum: 0.9, ..Spec::default() };
-        assert_eq!(completed(momentum, Given::default()).1, ["eta 0.3"]);
-        let cost = Given { cost: true, ..Given::default() };
+        assert_eq!(completed(momentum, SpecifiedFields::default()).1, ["eta 0.3"]);
+        let cost = SpecifiedFields { cost: true, ..SpecifiedFields::default() };
         let cross_entropy = Spec { cost: Cost::CrossEntropy, ..Spec::default() };
         assert_eq!(completed(cross_entropy, cost).1, ["eta 0.5"], "large weights, as in chapter 3");
         let softmax = Spec { cost: Cost::LogLikelihood, ..Spec::default() };
@@ -273,7 +274,7 @@ mod tests {
             eta: 100.0,
             ..Spec::default()
         };
-        let (spec, chosen) = completed(odd.clone(), Given::ALL);
+        let (spec, chosen) = completed(odd.clone(), SpecifiedFields::ALL);
         assert!(chosen.is_empty());
         assert_eq!(spec, Spec { output: Some(Activation::Sigmoid), ..odd });
         let data = crate::data::Dataset::embedded_outline();

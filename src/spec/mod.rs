@@ -14,7 +14,7 @@ pub(crate) mod testing;
 pub(crate) mod validate;
 
 pub use build::build;
-pub use defaults::{Choice, Given};
+pub use defaults::{ChosenDefault, SpecifiedFields};
 pub use describe::describe;
 pub use presets::{PRESETS, Preset, preset};
 pub use readout::Readout;

@@ -9,7 +9,7 @@ use super::test_outputs_file as outputs_file;
 use crate::data::Dataset;
 use crate::model::Model;
 use crate::model::evaluator::Evaluator;
-use crate::protocol::{Classified, Command, Event, Level, LogLine, Saved};
+use crate::protocol::{Classified, Command, Event, LogLevel, LogLine, SavedFile};
 use crate::spec::describe::cores;
 use crate::spec::{build, dataset};
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -41,7 +41,7 @@ pub fn open_run(checkpoints: &Path) -> Result<RunHandle, String> {
                 Err(text) => {
                     let text = format!("images cannot be evaluated: {text}");
                     // The receiver may be gone.
-                    let _ = sent.send(Event::Log(LogLine { level: Level::Warning, text }));
+                    let _ = sent.send(Event::Log(LogLine { level: LogLevel::Warning, text }));
                     received.iter().for_each(drop);
                 }
             }
@@ -118,7 +118,7 @@ impl Archive {
     }
 
     fn warn(&self, text: String) {
-        self.send(Event::Log(LogLine { level: Level::Warning, text }));
+        self.send(Event::Log(LogLine { level: LogLevel::Warning, text }));
     }
 
     fn apply(&mut self, command: Command) {
@@ -138,10 +138,10 @@ impl Archive {
         match Model::of(spec.clone(), network, &self.data, epoch).save(path) {
             Ok(bytes) => {
                 let path = path.display().to_string();
-                self.send(Event::Saved(Saved { path, epoch, batch, bytes }));
+                self.send(Event::Saved(SavedFile { path, epoch, batch, bytes }));
             }
             Err(error) => {
-                let (level, text) = (Level::Error, error.to_string());
+                let (level, text) = (LogLevel::Error, error.to_string());
                 self.send(Event::Log(LogLine { level, text }));
             }
         }

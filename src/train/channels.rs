@@ -1,8 +1,8 @@
 //! The training thread's channels: incoming commands and outgoing events.
 
 use super::control::{Control, NextAction, SafePoint};
-use super::pace::Pacer;
-use crate::protocol::{Activity, Command, Event, Level, LogLine, Status};
+use super::pace::MiniBatchPacer;
+use crate::protocol::{Activity, Command, Event, LogLevel, LogLine, Status};
 use crossbeam_channel::{Receiver, Sender};
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ pub(super) struct RunChannels {
     commands: Receiver<Command>,
     events: Sender<Event>,
     pub control: Control,
-    pub pacer: Pacer,
+    pub pacer: MiniBatchPacer,
     sent_status: Option<Status>,
     batches: usize,
 }
@@ -24,7 +24,7 @@ impl RunChannels {
         control: Control,
         batches: usize,
     ) -> Self {
-        let mut pacer = Pacer::default();
+        let mut pacer = MiniBatchPacer::default();
         pacer.set(control.pace(), batches);
         Self { commands, events, control, pacer, sent_status: None, batches }
     }
@@ -36,7 +36,7 @@ impl RunChannels {
     }
 
     /// Sends a log line.
-    pub(super) fn log(&self, level: Level, text: impl Into<String>) {
+    pub(super) fn log(&self, level: LogLevel, text: impl Into<String>) {
         self.send(Event::Log(LogLine { level, text: text.into() }));
     }
 

@@ -4,7 +4,7 @@
 //! The requested state and the current activity are separate, so that a front end can show
 //! "pausing…" until the pause takes effect.
 
-use crate::protocol::{Activity, Command, Pace, Status, Step};
+use crate::protocol::{Activity, Command, Pace, Status, StepAmount};
 
 /// A point at which a pause or stop may take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +55,8 @@ impl Control {
         match command {
             Command::Pause => self.go(true, None, None),
             Command::Resume => self.go(false, None, None),
-            Command::Step(Step::Batches(count)) => self.go(*count == 0, Some(*count), None),
-            Command::Step(Step::Epochs(count)) => {
+            Command::Step(StepAmount::Batches(count)) => self.go(*count == 0, Some(*count), None),
+            Command::Step(StepAmount::Epochs(count)) => {
                 self.go(*count == 0, None, Some(epoch.saturating_add(*count)));
             }
             Command::Stop => self.stop = true,
@@ -170,7 +170,7 @@ mod tests {
     fn a_step_counts_batches_and_then_pauses() {
         let mut control = training();
         control.apply(&Command::Pause, 0);
-        control.apply(&Command::Step(Step::Batches(2)), 0);
+        control.apply(&Command::Step(StepAmount::Batches(2)), 0);
         for left in [2, 1] {
             assert_eq!(control.status().batches_left, Some(left));
             assert_eq!(control.next(SafePoint::Batch, 0), NextAction::Work);
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn a_step_of_epochs_pauses_after_the_evaluation_of_the_last() {
         let mut control = training();
-        control.apply(&Command::Step(Step::Epochs(2)), 3);
+        control.apply(&Command::Step(StepAmount::Epochs(2)), 3);
         assert_eq!(control.status().pause_after_epoch, Some(5));
         assert_eq!(control.next(SafePoint::Batch, 4), NextAction::Work);
         assert_eq!(control.next(SafePoint::Evaluation, 5), NextAction::Work);
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_step_of_zero_is_a_pause() {
-        for step in [Step::Batches(0), Step::Epochs(0)] {
+        for step in [StepAmount::Batches(0), StepAmount::Epochs(0)] {
             let mut control = training();
             control.apply(&Command::Step(step), 3);
             assert_eq!(control.next(SafePoint::Batch, 3), NextAction::Wait);
@@ -237,7 +237,7 @@ mod tests {
         let mut control = training();
         control.finish_step();
         assert!(!control.is_paused(), "there was no step");
-        for step in [Step::Batches(5), Step::Epochs(5)] {
+        for step in [StepAmount::Batches(5), StepAmount::Epochs(5)] {
             control.apply(&Command::Step(step), 0);
             assert!(!control.is_paused());
             control.finish_step();

@@ -18,7 +18,7 @@ pub(super) type BatchIndex = (u32, usize);
 /// Gathers the mini-batches of an epoch into reused buffers.
 #[derive(Debug)]
 pub(super) struct DataLoader {
-    source: Source,
+    source: SampleSource,
     now: MiniBatch,
     /// Prefetched while the current one is trained on.
     next: MiniBatch,
@@ -37,7 +37,7 @@ pub(super) struct MiniBatch {
 
 /// The training images and their order.
 #[derive(Debug)]
-struct Source {
+struct SampleSource {
     readout: Readout,
     seed: u64,
     batch: usize,
@@ -52,8 +52,8 @@ struct Source {
 }
 
 /// A mini-batch that can be prefetched on any thread.
-pub(super) struct Prefetch<'a> {
-    source: &'a mut Source,
+pub(super) struct PrefetchTask<'a> {
+    source: &'a mut SampleSource,
     mini_batch: &'a mut MiniBatch,
     images: &'a Images,
     contents: (BatchIndex, InputKind),
@@ -108,7 +108,7 @@ impl DataLoader {
             y: Array2::zeros((batch, outputs)),
             samples: 0,
         };
-        let source = Source {
+        let source = SampleSource {
             readout: spec.readout,
             seed: spec.seed,
             batch,
@@ -165,9 +165,9 @@ impl DataLoader {
         images: &'a Images,
         then: BatchIndex,
         kind: InputKind,
-    ) -> (&'a MiniBatch, Prefetch<'a>) {
+    ) -> (&'a MiniBatch, PrefetchTask<'a>) {
         let Self { source, now, next } = self;
-        (now, Prefetch { source, mini_batch: next, images, contents: (then, kind) })
+        (now, PrefetchTask { source, mini_batch: next, images, contents: (then, kind) })
     }
 
     /// The current mini-batch.
@@ -176,7 +176,7 @@ impl DataLoader {
     }
 }
 
-impl Prefetch<'_> {
+impl PrefetchTask<'_> {
     /// Gathers the mini-batch.
     pub(super) fn gather(self) {
         self.source.fill(self.mini_batch, self.images, self.contents);
@@ -196,7 +196,7 @@ impl MiniBatch {
     }
 }
 
-impl Source {
+impl SampleSource {
     /// Shuffles for an epoch, counted from 0, unless done. The order depends only on seed and
     /// epoch, so that it is the same in a resumed run.
     fn open(&mut self, epoch: u32) {

@@ -8,14 +8,14 @@ const MEMORY: f64 = 2.0;
 
 /// Measures the time spent on mini-batches, and the elapsed time without pauses.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Meter {
+pub(super) struct SpeedMeter {
     pub clock: Clock,
     recent_seconds: f64,
     recent_samples: f64,
     last: Option<Instant>,
 }
 
-impl Meter {
+impl SpeedMeter {
     /// Continues from earlier measurements.
     pub(super) fn resumed(clock: Clock) -> Self {
         Self { clock, ..Self::default() }
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn rates_are_images_per_second_of_mini_batches() {
-        let mut meter = Meter::default();
+        let mut meter = SpeedMeter::default();
         assert!(meter.rate().abs() < 1e-9);
         for _ in 0..100 {
             meter.batch(Duration::from_millis(1), 10);
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn the_recent_rate_adapts() {
-        let mut meter = Meter::default();
+        let mut meter = SpeedMeter::default();
         meter.batch(Duration::from_secs(10), 1000);
         for _ in 0..10_000 {
             meter.batch(Duration::from_millis(2), 10);
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn pauses_are_not_counted() {
-        let mut meter = Meter::default();
+        let mut meter = SpeedMeter::default();
         let start = Instant::now();
         meter.tick(start);
         meter.tick(start + Duration::from_secs(2));

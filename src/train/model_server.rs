@@ -7,8 +7,8 @@ use crate::model::ensemble::Ensemble;
 use crate::model::probes::{Prediction, ProbeTarget, SingleImage, TestOutputs, card, floats};
 use crate::nn::{Layer, Real};
 use crate::protocol::{
-    Activity, Classified, Command, Content, EpochStats, Event, Frame, Level, LogLine, Outcome,
-    Probe, Saved, Status, What,
+    Activity, Classified, Command, Content, EpochStats, Event, Frame, LogLevel, LogLine, Outcome,
+    Probe, ProbeQuery, SavedFile, Status,
 };
 use crate::spec::dataset;
 use crate::spec::describe::{cores, describe, title};
@@ -127,7 +127,7 @@ impl ModelServer {
         }));
         if networks > 1 {
             let alone = format!("test accuracy of the individual networks: {}", self.alone());
-            self.send(Event::Log(LogLine { level: Level::Info, text: alone }));
+            self.send(Event::Log(LogLine { level: LogLevel::Info, text: alone }));
         }
         self.enter(Activity::Finished);
         let how = if networks > 1 { "an ensemble, at rest" } else { "a saved model, at rest" };
@@ -188,10 +188,10 @@ impl ModelServer {
         match self.model.save(path) {
             Ok(bytes) => {
                 let (path, epoch) = (path.display().to_string(), self.model.epoch);
-                self.send(Event::Saved(Saved { path, epoch, batch: 0, bytes }));
+                self.send(Event::Saved(SavedFile { path, epoch, batch: 0, bytes }));
             }
             Err(error) => {
-                let (level, text) = (Level::Error, error.to_string());
+                let (level, text) = (LogLevel::Error, error.to_string());
                 self.send(Event::Log(LogLine { level, text }));
             }
         }
@@ -207,8 +207,8 @@ impl ModelServer {
         }
     }
 
-    fn look(&mut self, what: &What) -> Option<Content> {
-        if let &What::Digit { index } = what
+    fn look(&mut self, what: &ProbeQuery) -> Option<Content> {
+        if let &ProbeQuery::Digit { index } = what
             && (index as usize) < self.data.test.len()
         {
             return Some(self.digit(index as usize));
@@ -249,7 +249,7 @@ impl ModelServer {
                 "an image to classify has {} pixels, but this model takes {width} × {height}",
                 pixels.len()
             );
-            return self.send(Event::Log(LogLine { level: Level::Warning, text }));
+            return self.send(Event::Log(LogLine { level: LogLevel::Warning, text }));
         }
         let image = Images { width, height, channels, pixels, labels: vec![0] };
         let classified = self.evaluate_one(&image, 0, |prediction, votes| Classified {

@@ -13,12 +13,12 @@ const LONGEST_INTERVAL: f64 = 3600.0;
 
 /// Spreads mini-batches evenly over time.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pacer {
+pub(super) struct MiniBatchPacer {
     interval: Option<Duration>,
     due: Option<Instant>,
 }
 
-impl Pacer {
+impl MiniBatchPacer {
     /// Sets the pace; `batches` is the number of mini-batches per epoch. A pace that is not a
     /// positive number means full speed.
     pub(super) fn set(&mut self, pace: Pace, batches: usize) {
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     /// Simulates mini-batches of the given length; returns the time they take.
-    fn run(pacer: &mut Pacer, batches: u32, work: Duration) -> Duration {
+    fn run(pacer: &mut MiniBatchPacer, batches: u32, work: Duration) -> Duration {
         let start = Instant::now();
         let mut now = start;
         for _ in 0..batches {
@@ -69,14 +69,14 @@ mod tests {
 
     #[test]
     fn full_speed_never_waits() {
-        let mut pacer = Pacer::default();
+        let mut pacer = MiniBatchPacer::default();
         pacer.set(Pace::Full, 5000);
         assert_eq!(run(&mut pacer, 5000, Duration::from_micros(20)), Duration::from_millis(100));
     }
 
     #[test]
     fn an_epoch_takes_the_requested_seconds() {
-        let mut pacer = Pacer::default();
+        let mut pacer = MiniBatchPacer::default();
         pacer.set(Pace::SecondsPerEpoch(1.0), 5000);
         let took = run(&mut pacer, 5000, Duration::from_micros(20)).as_secs_f64();
         assert!((took - 1.0).abs() < 0.01, "{took}");
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn slow_motion_keeps_its_rate() {
-        let mut pacer = Pacer::default();
+        let mut pacer = MiniBatchPacer::default();
         pacer.set(Pace::BatchesPerSecond(4.0), 5000);
         let took = run(&mut pacer, 8, Duration::from_millis(1)).as_secs_f64();
         assert!((took - 2.0).abs() < 0.01, "{took}");
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_machine_too_slow_for_the_pace_is_not_slowed_further() {
-        let mut pacer = Pacer::default();
+        let mut pacer = MiniBatchPacer::default();
         pacer.set(Pace::SecondsPerEpoch(1.0), 100);
         let work = Duration::from_millis(30);
         let took = run(&mut pacer, 100, work);
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn lost_time_is_not_made_up_for() {
-        let mut pacer = Pacer::default();
+        let mut pacer = MiniBatchPacer::default();
         pacer.set(Pace::BatchesPerSecond(10.0), 100);
         let start = Instant::now();
         let interval = Duration::from_millis(100);
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn extreme_paces_neither_panic_nor_hang() {
         for seconds in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
-            let mut pacer = Pacer::default();
+            let mut pacer = MiniBatchPacer::default();
             for pace in [Pace::SecondsPerEpoch(seconds), Pace::BatchesPerSecond(seconds)] {
                 pacer.set(pace, 1);
                 let now = Instant::now();

@@ -2,12 +2,12 @@
 
 use super::RunHandle;
 use super::run::SpawnError;
-use crate::data::Predictions;
+use crate::data::PredictedDataset;
 use crate::model::probes::{TestOutputs, card, floats};
 use crate::nn::Real;
 use crate::protocol::{
-    Activity, Command, Content, EpochStats, Event, Frame, Level, LogLine, NO_ANSWER, Outcome,
-    Probe, RunInfo, RunKind, Status, What,
+    Activity, Command, Content, EpochStats, Event, Frame, LogLevel, LogLine, NO_ANSWER, Outcome,
+    Probe, ProbeQuery, RunInfo, RunKind, Status,
 };
 use crate::spec::Readout;
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -21,7 +21,7 @@ use std::thread::Builder;
 ///
 /// # Errors
 /// If the system cannot start a thread.
-pub fn open_predictions(predictions: Predictions) -> Result<RunHandle, SpawnError> {
+pub fn open_predictions(predictions: PredictedDataset) -> Result<RunHandle, SpawnError> {
     let (commands, received) = unbounded();
     let (sent, events) = unbounded();
     let trained = Arc::default();
@@ -39,13 +39,13 @@ pub fn open_predictions(predictions: Predictions) -> Result<RunHandle, SpawnErro
 
 /// The state of the thread.
 struct PredictionsServer {
-    predictions: Predictions,
+    predictions: PredictedDataset,
     outputs: TestOutputs,
     events: Sender<Event>,
 }
 
 impl PredictionsServer {
-    fn new(mut predictions: Predictions, events: Sender<Event>) -> Self {
+    fn new(mut predictions: PredictedDataset, events: Sender<Event>) -> Self {
         let outputs = std::mem::take(&mut predictions.outputs);
         let shape = (predictions.answers.len(), predictions.data.classes.len());
         #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
@@ -64,7 +64,7 @@ impl PredictionsServer {
 
     /// Sends a description of the predictions and their accuracy.
     fn send_all(&self) {
-        let Predictions { data, answers, .. } = &self.predictions;
+        let PredictedDataset { data, answers, .. } = &self.predictions;
         self.send(Event::Started(Box::new(RunInfo {
             kind: RunKind::Predictions,
             title: data.name.clone(),
@@ -77,7 +77,7 @@ impl PredictionsServer {
             ..RunInfo::default()
         })));
         for note in &data.notes {
-            self.send(Event::Log(LogLine { level: Level::Info, text: note.clone() }));
+            self.send(Event::Log(LogLine { level: LogLevel::Info, text: note.clone() }));
         }
         let said = data.test.labels.iter().zip(answers);
         let right = said.filter(|(label, answer)| **answer == Some(u32::from(**label))).count();
@@ -104,10 +104,10 @@ impl PredictionsServer {
     fn answer(&self, probe: Probe) {
         let data = &self.predictions.data;
         let content = match &probe.what {
-            What::Digits(query) => self.outputs.digits(&data.test, query),
-            What::Confusion => self.outputs.confusion(&data.test, data.classes.len()),
-            What::Digit { index } => self.digit(*index as usize),
-            What::Snapshots => Content::Snapshots { epochs: Vec::new() },
+            ProbeQuery::Digits(query) => self.outputs.digits(&data.test, query),
+            ProbeQuery::Confusion => self.outputs.confusion(&data.test, data.classes.len()),
+            ProbeQuery::Digit { index } => self.digit(*index as usize),
+            ProbeQuery::Snapshots => Content::Snapshots { epochs: Vec::new() },
             _ => Content::Unavailable("predictions come without the network that made them".into()),
         };
         self.send(Event::Frame(Box::new(Frame { probe, epoch: 0, batch: 0, content })));
@@ -134,9 +134,9 @@ impl PredictionsServer {
 mod tests {
     use super::*;
     use crate::data::{Dataset, Images};
-    use crate::protocol::{DigitFilter, DigitQuery, Verdict};
+    use crate::protocol::{DigitFilter, DigitQuery, PredictionFilter};
 
-    fn predictions() -> Predictions {
+    fn predictions() -> PredictedDataset {
         let test = Images {
             width: 2,
             height: 1,
@@ -145,7 +145,7 @@ mod tests {
             labels: vec![0, 1, 1, 0],
         };
         let classes = vec!["cat".into(), "dog".into()];
-        Predictions {
+        PredictedDataset {
             data: Dataset { name: "predictions.csv".into(), classes, test, ..Dataset::default() },
             outputs: vec![0.9, 0.1, 0.7, 0.3, 0.2, 0.8, f32::NAN, 0.5],
             answers: vec![Some(0), Some(0), Some(1), None],
@@ -155,14 +155,14 @@ mod tests {
     #[test]
     fn predictions_answer_probes_and_missing_ones_are_not_counted() {
         let handle = open_predictions(predictions()).unwrap();
-        let wrong = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
+        let wrong = DigitFilter { verdict: PredictionFilter::Wrong, ..DigitFilter::default() };
         let query = DigitQuery { filter: wrong, count: 9, ..DigitQuery::default() };
         let probes = [
-            What::Confusion,
-            What::Digits(query),
-            What::Digit { index: 1 },
-            What::Digit { index: 9 },
-            What::Weights { layer: 0, first: 0, count: 1 },
+            ProbeQuery::Confusion,
+            ProbeQuery::Digits(query),
+            ProbeQuery::Digit { index: 1 },
+            ProbeQuery::Digit { index: 9 },
+            ProbeQuery::Weights { layer: 0, first: 0, count: 1 },
         ];
         handle.commands.send(Command::Watch(probes.map(Probe::live).to_vec())).unwrap();
         let mut frames = Vec::new();

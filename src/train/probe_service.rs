@@ -6,7 +6,7 @@ use crate::data::{Dataset, Images};
 use crate::model::evaluator::Evaluator;
 use crate::model::probes::{ProbeTarget, SingleImage, TestOutputs};
 use crate::nn::{Network, Real};
-use crate::protocol::{Content, Frame, LayerStats, MAX_PROBES, Moment, Probe, What};
+use crate::protocol::{Content, Frame, LayerStats, MAX_PROBES, Moment, Probe, ProbeQuery};
 use crate::spec::Readout;
 use crate::spec::readout::to_f32;
 use ndarray::{Array2, ArrayView2, Axis, s};
@@ -101,7 +101,7 @@ impl ProbeService {
 
     /// Whether a probe for the gradients is watched.
     pub(super) fn wants_gradients(&self) -> bool {
-        let live = Probe::live(What::Gradients);
+        let live = Probe::live(ProbeQuery::Gradients);
         self.watched.iter().any(|watched| watched.probe == live)
     }
 
@@ -201,7 +201,7 @@ impl ProbeService {
     fn version(&self, probe: &Probe, live: Live) -> Option<u64> {
         let now = |epoch: u32, batch: u32| u64::from(epoch) << 32 | u64::from(batch);
         match probe.at {
-            _ if probe.what == What::Snapshots => Some(self.snapshots.revision()),
+            _ if probe.what == ProbeQuery::Snapshots => Some(self.snapshots.revision()),
             Moment::Live if needs_test_outputs(&probe.what) => {
                 self.latest.as_ref().map(|known| now(known.epoch, known.batch))
             }
@@ -211,7 +211,7 @@ impl ProbeService {
     }
 
     fn look(&mut self, probe: &Probe, live: Live, data: &Dataset) -> Option<(u32, u32, Content)> {
-        if probe.what == What::Snapshots {
+        if probe.what == ProbeQuery::Snapshots {
             let epochs = self.snapshots.epochs();
             return Some((live.epoch, live.batch, Content::Snapshots { epochs }));
         }
@@ -314,6 +314,6 @@ impl PendingEvaluation {
 }
 
 /// Whether a probe is answered from the outputs of the whole test set.
-fn needs_test_outputs(what: &What) -> bool {
-    matches!(what, What::Digits(_) | What::Confusion)
+fn needs_test_outputs(what: &ProbeQuery) -> bool {
+    matches!(what, ProbeQuery::Digits(_) | ProbeQuery::Confusion)
 }

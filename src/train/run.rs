@@ -2,11 +2,11 @@
 
 use super::checkpoint::{Checkpoint, CheckpointPolicy, Checkpointer};
 use super::control::Control;
-use super::trainer::{Setup, Trainer};
+use super::trainer::{Trainer, TrainerSetup};
 use crate::data::Dataset;
 use crate::model::MismatchError;
 use crate::nn::Network;
-use crate::protocol::{Activity, Command, Event, Level, LogLine, Outcome, Pace, Status};
+use crate::protocol::{Activity, Command, Event, LogLevel, LogLine, Outcome, Pace, Status};
 use crate::spec::dataset;
 use crate::spec::describe::describe;
 use crate::spec::{Spec, SpecError, build};
@@ -149,7 +149,7 @@ fn train(
     // The receiver may be gone; the run continues.
     let _ = events.send(Event::Started(Box::new(describe(&spec, &network, &data))));
     for text in options.notes.into_iter().chain(data.notes.iter().cloned()) {
-        let _ = events.send(Event::Log(LogLine { level: Level::Info, text }));
+        let _ = events.send(Event::Log(LogLine { level: LogLevel::Info, text }));
     }
     let state = match options.resume {
         Some(checkpoint) => {
@@ -160,7 +160,7 @@ fn train(
         None => Checkpoint::start(spec, network, &data),
     };
     let epoch = state.position().epoch;
-    let setup = Setup {
+    let setup = TrainerSetup {
         data,
         control: Control::new(options.pace, options.start_paused.then_some(epoch)),
         checkpointers: (options.checkpoints.into_iter())

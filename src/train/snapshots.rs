@@ -52,7 +52,7 @@ pub fn list(directory: &Path) -> Vec<(u32, PathBuf)> {
 
 /// A snapshot.
 #[derive(Debug)]
-struct Entry {
+struct SnapshotEntry {
     epoch: u32,
     /// Validation (or else test) accuracy, a fraction.
     accuracy: Option<f64>,
@@ -66,7 +66,7 @@ struct Entry {
 /// and the newest.
 #[derive(Debug)]
 pub(super) struct Snapshots {
-    entries: Vec<Entry>,
+    entries: Vec<SnapshotEntry>,
     /// Epochs divisible by this are kept, in addition to those that are always kept.
     stride: u32,
     most: usize,
@@ -85,7 +85,7 @@ impl Snapshots {
     /// memory. `accuracy` returns the accuracy of an epoch.
     pub(super) fn open(directory: Option<PathBuf>, accuracy: impl Fn(u32) -> Option<f64>) -> Self {
         let found = directory.as_deref().map(list).unwrap_or_default();
-        let entries = found.into_iter().map(|(epoch, file)| Entry {
+        let entries = found.into_iter().map(|(epoch, file)| SnapshotEntry {
             epoch,
             accuracy: accuracy(epoch),
             bytes: file.metadata().map_or(0, |file| file.len()),
@@ -110,7 +110,7 @@ impl Snapshots {
         let epoch = snapshot.position().epoch;
         // A run resumed from an older checkpoint repeats epochs.
         self.entries.retain(|entry| entry.epoch < epoch);
-        self.entries.push(Entry {
+        self.entries.push(SnapshotEntry {
             epoch,
             accuracy,
             bytes: snapshot.bytes(),
@@ -146,11 +146,11 @@ impl Snapshots {
 
     /// The epochs of the first, the best and the newest snapshot.
     fn always_kept(&self) -> [Option<u32>; 3] {
-        let score = |entry: &&Entry| entry.accuracy.unwrap_or(f64::NEG_INFINITY);
+        let score = |entry: &&SnapshotEntry| entry.accuracy.unwrap_or(f64::NEG_INFINITY);
         // The first of several equally good ones, because `max_by` returns the last.
-        let by_accuracy = |a: &&Entry, b: &&Entry| score(a).total_cmp(&score(b));
+        let by_accuracy = |a: &&SnapshotEntry, b: &&SnapshotEntry| score(a).total_cmp(&score(b));
         let best = self.entries.iter().rev().max_by(by_accuracy);
-        let epoch = |entry: Option<&Entry>| entry.map(|entry| entry.epoch);
+        let epoch = |entry: Option<&SnapshotEntry>| entry.map(|entry| entry.epoch);
         [epoch(self.entries.first()), epoch(best), epoch(self.entries.last())]
     }
 

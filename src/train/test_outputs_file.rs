@@ -21,7 +21,7 @@ const HEADER: usize = 8 + 32;
 const MAX_BYTES: u64 = 1 << 30;
 
 #[derive(Serialize, Deserialize)]
-struct Saved {
+struct SavedOutputs {
     /// Hash of weights and images.
     key: [u8; 32],
     outputs: Array2<Real>,
@@ -57,7 +57,7 @@ pub(super) fn write(
     data: &Dataset,
     outputs: ArrayView2<Real>,
 ) -> io::Result<()> {
-    let saved = Saved { key: key(checkpoint, data), outputs: outputs.to_owned() };
+    let saved = SavedOutputs { key: key(checkpoint, data), outputs: outputs.to_owned() };
     let payload = postcard::to_stdvec(&saved).map_err(io::Error::other)?;
     let mut bytes = Vec::with_capacity(HEADER + payload.len());
     bytes.extend_from_slice(MAGIC);
@@ -75,7 +75,7 @@ pub(super) fn read(file: &Path, checkpoint: &Checkpoint, data: &Dataset) -> Opti
     if digest != &Sha256::digest(payload)[..] {
         return None;
     }
-    let Saved { key: of, outputs } = postcard::from_bytes(payload).ok()?;
+    let SavedOutputs { key: of, outputs } = postcard::from_bytes(payload).ok()?;
     let shape = (data.test.len(), checkpoint.network().outputs());
     (of == key(checkpoint, data) && outputs.dim() == shape).then_some(outputs)
 }

@@ -11,22 +11,22 @@ use super::checkpoint::{Body, Checkpoint, CheckpointTrigger, Checkpointer, Posit
 use super::control::{Control, NextAction, SafePoint};
 use super::data_loader::DataLoader;
 use super::learning_check::Evidence;
-use super::meter::Meter;
+use super::meter::SpeedMeter;
 use super::monitors::{self, Monitor};
 use super::probe_service::{Live, ProbeService};
 use super::snapshots::{self, Snapshots};
 use super::test_outputs_file as outputs_file;
 use crate::data::Dataset;
 use crate::model::ModelError;
-use crate::model::evaluator::{Evaluator, Measurement, training_sample};
+use crate::model::evaluator::{EvaluationProgress, Evaluator, training_sample};
 use crate::nn::parallel::{StepInput, Stepper};
 use crate::nn::{InputKind, Mode, Network};
 use crate::protocol::{
-    Activity, Classified, Command, EpochStats, Event, LayerStats, Level, Outcome, Tune, Tuned,
+    Activity, Classified, Command, EpochStats, Event, LayerStats, LogLevel, Outcome, Tune, Tuned,
 };
 use crate::spec::describe::threads;
 use crossbeam_channel::{Receiver, Sender};
-use progress::{Work, progress};
+use progress::{EpochWork, progress};
 use saver::Saver;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -63,7 +63,7 @@ pub(super) struct Trainer {
     measured: Vec<LayerStats>,
     watch: ProbeService,
     channels: RunChannels,
-    meter: Meter,
+    meter: SpeedMeter,
     saver: Saver,
     /// See [`crate::train::RunOptions::unwatched`].
     unwatched: bool,
@@ -76,7 +76,7 @@ pub(super) struct Trainer {
 
 /// What a trainer needs in addition to its initial state.
 #[derive(Debug)]
-pub(super) struct Setup {
+pub(super) struct TrainerSetup {
     pub data: Arc<Dataset>,
     pub control: Control,
     pub checkpointers: Vec<Checkpointer>,
@@ -91,9 +91,17 @@ pub(super) struct Setup {
 }
 
 impl Trainer {
-    pub(super) fn new(state: Checkpoint, setup: Setup) -> Self {
-        let Setup { data, control, checkpointers, save, keep_trying, unwatched, commands, events } =
-            setup;
+    pub(super) fn new(state: Checkpoint, setup: TrainerSetup) -> Self {
+        let TrainerSetup {
+            data,
+            control,
+            checkpointers,
+            save,
+            keep_trying,
+            unwatched,
+            commands,
+            events,
+        } = setup;
         let Checkpoint { spec, body: Body { network, clock, optimizer, .. }, .. } = &state;
         let (batch, threads) = (spec.batch as usize, threads(spec) as usize);
         let mut stepper = Stepper::new(network, batch, threads, spec.optimizer);
@@ -124,7 +132,7 @@ impl Trainer {
             saver,
             unwatched,
             warned: false,
-            meter: Meter::resumed(*clock),
+            meter: SpeedMeter::resumed(*clock),
             next_sample: Instant::now(),
             evaluation_seconds: 0.0,
             state,
@@ -171,7 +179,7 @@ impl Trainer {
     /// Sends the history of a resumed run, so that its curves are complete.
     fn report_history(&mut self) {
         if let Some(refused) = self.state.refused.take() {
-            self.channels.log(Level::Warning, refused);
+            self.channels.log(LogLevel::Warning, refused);
         }
         let body = &self.state.body;
         for stats in body.epochs.points() {
@@ -183,7 +191,7 @@ impl Trainer {
         let Position { epoch, batch } = body.position;
         if body.position != Position::default() {
             let text = format!("resumed after epoch {epoch} and {batch} mini-batches of the next");
-            self.channels.log(Level::Info, text);
+            self.channels.log(LogLevel::Info, text);
         }
     }
 
@@ -358,7 +366,7 @@ impl Trainer {
         self.state.body.epochs.push(stats.clone());
         self.channels.send(Event::EpochEnded(stats.clone()));
         if let Some((level, text)) = learning.filter(|_| !diverged) {
-            self.warned = level == Level::Warning;
+            self.warned = level == LogLevel::Warning;
             self.channels.log(level, text);
         }
         self.show();
@@ -366,7 +374,7 @@ impl Trainer {
             return Some(epoch::diverged(&self.state));
         }
         if let Some(text) = accuracy.and_then(|a| epoch::observe_accuracy(&mut self.state, a)) {
-            self.channels.log(Level::Info, text);
+            self.channels.log(LogLevel::Info, text);
         }
         self.write_checkpoints(CheckpointTrigger::EpochEnded(accuracy));
         None
@@ -376,8 +384,8 @@ impl Trainer {
     fn check_learning(
         &self,
         stats: &EpochStats,
-        measurement: &Measurement,
-    ) -> Option<(Level, String)> {
+        measurement: &EvaluationProgress,
+    ) -> Option<(LogLevel, String)> {
         if self.unwatched {
             return None;
         }
@@ -392,14 +400,14 @@ impl Trainer {
             batches: self.loader.batches(),
         };
         if let Some(text) = evidence.warning() {
-            return Some((Level::Warning, text));
+            return Some((LogLevel::Warning, text));
         }
-        if self.warned { evidence.recovery().map(|text| (Level::Info, text)) } else { None }
+        if self.warned { evidence.recovery().map(|text| (LogLevel::Info, text)) } else { None }
     }
 
     /// Evaluates all three sets; `None` if the run was stopped meanwhile.
-    fn evaluate(&mut self) -> Option<Measurement> {
-        let mut measurement = Measurement::new(&self.state.body.network, &self.data);
+    fn evaluate(&mut self) -> Option<EvaluationProgress> {
+        let mut measurement = EvaluationProgress::new(&self.state.body.network, &self.data);
         loop {
             let Self { evaluators, stepper, data, sample, .. } = self;
             let network = &self.state.body.network;
@@ -431,11 +439,11 @@ impl Trainer {
     fn save_now(&mut self) {
         if !self.saver.has_target() {
             let text = "there is nowhere to save to: start with --save or --checkpoint-every";
-            return self.channels.log(Level::Warning, text);
+            return self.channels.log(LogLevel::Warning, text);
         }
         self.write_checkpoints(CheckpointTrigger::Requested);
         if let Err(error) = self.saver.write_model(&self.state, &self.data, &self.channels) {
-            self.channels.log(Level::Error, error.to_string());
+            self.channels.log(LogLevel::Error, error.to_string());
         }
     }
 
@@ -443,7 +451,7 @@ impl Trainer {
     /// could not be saved. A diverged network does not replace good checkpoints.
     fn save_at_end(&mut self, outcome: Outcome) -> Outcome {
         if let Err(error) = self.watch.write_snapshots() {
-            self.channels.log(Level::Error, error.to_string());
+            self.channels.log(LogLevel::Error, error.to_string());
         }
         if matches!(outcome, Outcome::Diverged { .. } | Outcome::Failed(_)) {
             return outcome;
@@ -461,7 +469,7 @@ impl Trainer {
     /// a stop is requested first.
     fn save_later(&mut self, error: &ModelError) -> bool {
         let text = format!("{error}; retrying every second; `nntop stop` gives up");
-        self.channels.log(Level::Error, text);
+        self.channels.log(LogLevel::Error, text);
         loop {
             let next = Instant::now() + RETRY;
             while let Some(command) = self.channels.wait_until(next) {
@@ -511,7 +519,7 @@ impl Trainer {
         self.meter.tick(start);
         let cost = self.batch_cost();
         self.channels.send_status();
-        let work = Work {
+        let work = EpochWork {
             batches: self.loader.batches(),
             samples: self.loader.samples(),
             interval: self.channels.pacer.interval(),
@@ -542,7 +550,7 @@ impl Trainer {
     fn tune(&mut self, tune: Tune) {
         let previous = match self.state.body.tuning.change(tune, self.state.spec.optimizer) {
             Ok(previous) => previous,
-            Err(reason) => return self.channels.log(Level::Warning, reason),
+            Err(reason) => return self.channels.log(LogLevel::Warning, reason),
         };
         let Position { epoch, batch } = self.state.body.position;
         let tuned = Tuned { change: tune, previous, epoch, batch };
@@ -557,7 +565,7 @@ impl Trainer {
                 "an image to classify has {} pixels, but this network takes {expected}",
                 pixels.len()
             );
-            return self.channels.log(Level::Warning, text);
+            return self.channels.log(LogLevel::Warning, text);
         }
         let (outputs, prediction) = self.watch.classify(&self.state.body.network, pixels);
         let classified = Classified { id, outputs, prediction, votes: Vec::new() };

@@ -6,15 +6,15 @@ use super::effect::{Effect, Exit};
 use super::info;
 use super::keymap::{self, Action};
 use super::messages::Messages;
-use super::overlay::{Answer, OpenViews, Overlay};
+use super::overlay::{OpenViews, Overlay, OverlayAction};
 use super::palette;
-use super::request::Request;
+use super::request::DashboardRequest;
 use super::selection::Selection;
 use super::sending::{self, Reply};
-use super::setup::Setup;
-use super::view::{Context, View};
+use super::setup::DashboardSetup;
+use super::view::{View, ViewContext};
 use super::view_id::ViewId;
-use super::views::{Digits, Explore, TABLE, find};
+use super::views::{DigitsView, ExploreView, TABLE, find};
 use crate::protocol::{Activity, Command, Event, Frame, Moment, Probe, RunView, Update, printable};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 
 /// The dashboard.
 pub struct App {
-    setup: Setup,
+    setup: DashboardSetup,
     run: RunView,
     views: Vec<Box<dyn View>>,
     /// Index of the visible view.
@@ -47,7 +47,7 @@ pub struct App {
     /// The answer to a request of the user has arrived.
     urgent: bool,
     /// A request to the event loop.
-    request: Option<Request>,
+    request: Option<DashboardRequest>,
     exit: Option<Exit>,
 }
 
@@ -60,9 +60,9 @@ impl std::fmt::Debug for App {
 /// The context of the views. A macro, so that it borrows only the named fields.
 macro_rules! context {
     ($app:expr) => {
-        Context {
+        ViewContext {
             model: $app.setup.model,
-            ..Context::new(&$app.run, &$app.setup.theme, $app.selection)
+            ..ViewContext::new(&$app.run, &$app.setup.theme, $app.selection)
         }
     };
 }
@@ -70,7 +70,7 @@ macro_rules! context {
 impl App {
     /// A dashboard that has received no updates yet.
     #[must_use]
-    pub fn new(setup: Setup) -> Self {
+    pub fn new(setup: DashboardSetup) -> Self {
         let messages = Messages::new(setup.notice.clone());
         let views = setup.views();
         let current = views.iter().position(|view| view.id() == setup.view).unwrap_or(0);
@@ -109,7 +109,7 @@ impl App {
             }
             Update::Event(event @ (Event::Explored(_) | Event::Explorables(_))) => {
                 let language = self.setup.theme.language();
-                let explore = find::<Explore>(&mut self.views);
+                let explore = find::<ExploreView>(&mut self.views);
                 self.urgent |= explore.is_some_and(|view| view.answered(&event, language));
                 return None;
             }
@@ -236,7 +236,7 @@ impl App {
     /// The request of the explorable on the screen, if any.
     pub fn explore_request(&mut self) -> Option<Command> {
         let view: &mut dyn Any = self.views[self.current].as_mut();
-        view.downcast_mut::<Explore>()?.explore_request()
+        view.downcast_mut::<ExploreView>()?.explore_request()
     }
 
     /// How the dashboard was left, if it was.
@@ -251,15 +251,15 @@ impl App {
         self.run.outcome.is_none() && self.lost.is_none() && !self.setup.is_without_run()
     }
 
-    fn answer(&mut self, answer: Answer) -> Option<Command> {
-        if answer == Answer::Stay {
+    fn answer(&mut self, answer: OverlayAction) -> Option<Command> {
+        if answer == OverlayAction::Stay {
             return None;
         }
         self.overlay = None;
         match answer {
-            Answer::Stay | Answer::Close => None,
-            Answer::Effect(effect) => self.apply(effect),
-            Answer::Line(line) => match palette::parse(&line) {
+            OverlayAction::Stay | OverlayAction::Close => None,
+            OverlayAction::Effect(effect) => self.apply(effect),
+            OverlayAction::Line(line) => match palette::parse(&line) {
                 Ok(effect) => self.apply(effect),
                 Err(error) => {
                     self.messages.notice = Some(error.text(&self.setup.theme));
@@ -296,7 +296,7 @@ impl App {
     /// Returns to the view from which this one was opened, such as from the digits of a cell.
     fn go_back(&mut self) -> Option<Command> {
         let back = self.back.take()?;
-        if let Some(digits) = find::<Digits>(&mut self.views) {
+        if let Some(digits) = find::<DigitsView>(&mut self.views) {
             digits.close();
         }
         let command = self.open_view(back);
@@ -365,7 +365,7 @@ impl App {
             Effect::SelectLayer(layer) => self.selection.layer = layer,
             Effect::Show(moment) => self.selection.moment = moment,
             Effect::OpenDigits(filter) => {
-                if let Some(digits) = find::<Digits>(&mut self.views) {
+                if let Some(digits) = find::<DigitsView>(&mut self.views) {
                     digits.open(filter);
                     return self.open_view(ViewId::Digits);
                 }
@@ -389,7 +389,9 @@ impl App {
             }
             Effect::OpenView(id) => return self.open_view(id),
             Effect::Explore(id) => {
-                if find::<Explore>(&mut self.views).is_some_and(|view| view.open_explorable(&id)) {
+                if find::<ExploreView>(&mut self.views)
+                    .is_some_and(|view| view.open_explorable(&id))
+                {
                     return self.open_view(ViewId::Explore);
                 }
                 let id = format!("{id:?}");
@@ -397,11 +399,11 @@ impl App {
                     Some(self.setup.theme.fill("there is no explorable {}", &[&id]));
             }
             Effect::OpenRuns => return self.open_runs(),
-            Effect::OpenRun(name) => self.request = Some(Request::Run(name)),
+            Effect::OpenRun(name) => self.request = Some(DashboardRequest::Run(name)),
             Effect::Copy(text) => {
                 self.messages.notice =
                     Some(self.setup.theme.fill("copied {}", &[&printable(&text)]));
-                self.request = Some(Request::Copy(text));
+                self.request = Some(DashboardRequest::Copy(text));
             }
             Effect::Notify(sentence) => self.messages.notice = Some(sentence),
             Effect::Messages => return self.open(Overlay::messages(self.messages.lines())),
@@ -418,7 +420,7 @@ impl App {
     }
 
     /// The setup of the dashboard.
-    pub(super) fn setup(&self) -> &Setup {
+    pub(super) fn setup(&self) -> &DashboardSetup {
         &self.setup
     }
 
@@ -460,7 +462,7 @@ impl App {
     }
 
     /// Takes the pending request to the event loop.
-    pub(super) fn take_request(&mut self) -> Option<Request> {
+    pub(super) fn take_request(&mut self) -> Option<DashboardRequest> {
         self.request.take()
     }
 
@@ -478,7 +480,7 @@ impl App {
             if self.setup.opener.is_none() {
                 return self.notify("the table of runs cannot be opened here");
             }
-            self.request = Some(Request::Runs);
+            self.request = Some(DashboardRequest::Runs);
         } else if self.views[self.current].id() == ViewId::Runs && self.setup.is_over() {
             self.exit = Some(Exit::Done);
         } else {

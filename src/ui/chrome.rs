@@ -2,8 +2,8 @@
 
 use super::language::Language;
 use super::selection::kept_epochs;
-use super::setup::Setup;
-use super::theme::{Role, Theme};
+use super::setup::DashboardSetup;
+use super::theme::{TextRole, Theme};
 use super::view::View;
 use super::views;
 use super::widgets::{shortened, wrap, write, write_at, write_right};
@@ -15,7 +15,7 @@ use unicode_width::UnicodeWidthStr;
 /// The data for header, tabs and footer.
 #[derive(Clone, Copy)]
 pub(super) struct Chrome<'a> {
-    pub setup: &'a Setup,
+    pub setup: &'a DashboardSetup,
     pub run: &'a RunView,
     pub views: &'a [Box<dyn View>],
     /// Index of the visible view.
@@ -56,37 +56,37 @@ impl Chrome<'_> {
 }
 
 /// The state of the run and the role of its text. A pending request is shown instead of the state.
-pub(super) fn state(run: &RunView, theme: &Theme) -> (String, Role) {
+pub(super) fn state(run: &RunView, theme: &Theme) -> (String, TextRole) {
     if let Some(Outcome::Diverged { epoch, .. }) = &run.outcome {
-        return (theme.fill("diverged in epoch {}", &[epoch]), Role::Bad);
+        return (theme.fill("diverged in epoch {}", &[epoch]), TextRole::Bad);
     }
     let (text, role) = plain_state(run);
     (theme.say(text).into(), role)
 }
 
-fn plain_state(run: &RunView) -> (&'static str, Role) {
+fn plain_state(run: &RunView) -> (&'static str, TextRole) {
     let status = &run.status;
     match &run.outcome {
-        Some(Outcome::Completed(_)) => return ("finished", Role::Good),
-        Some(Outcome::Stopped) => return ("stopped", Role::Warning),
-        Some(Outcome::Checkpointed(_)) => return ("checkpointed and ended", Role::Warning),
-        Some(Outcome::Diverged { .. }) => return ("diverged", Role::Bad),
-        Some(Outcome::Failed(_) | Outcome::Exited { .. }) => return ("failed", Role::Bad),
+        Some(Outcome::Completed(_)) => return ("finished", TextRole::Good),
+        Some(Outcome::Stopped) => return ("stopped", TextRole::Warning),
+        Some(Outcome::Checkpointed(_)) => return ("checkpointed and ended", TextRole::Warning),
+        Some(Outcome::Diverged { .. }) => return ("diverged", TextRole::Bad),
+        Some(Outcome::Failed(_) | Outcome::Exited { .. }) => return ("failed", TextRole::Bad),
         None => {}
     }
     match status.activity {
-        _ if status.stopping => ("stopping…", Role::Warning),
+        _ if status.stopping => ("stopping…", TextRole::Warning),
         Activity::Paused => match status.pause {
-            PauseLevel::Paused => ("paused", Role::Warning),
-            PauseLevel::Held => ("held", Role::Warning),
-            PauseLevel::Suspended => ("suspended", Role::Warning),
+            PauseLevel::Paused => ("paused", TextRole::Warning),
+            PauseLevel::Held => ("held", TextRole::Warning),
+            PauseLevel::Suspended => ("suspended", TextRole::Warning),
         },
-        _ if status.pausing && status.reports => ("hold requested…", Role::Warning),
-        _ if status.pausing => ("pausing…", Role::Warning),
-        Activity::Starting => ("starting…", Role::Dim),
-        Activity::Training | Activity::Evaluating => ("training", Role::Good),
+        _ if status.pausing && status.reports => ("hold requested…", TextRole::Warning),
+        _ if status.pausing => ("pausing…", TextRole::Warning),
+        Activity::Starting => ("starting…", TextRole::Dim),
+        Activity::Training | Activity::Evaluating => ("training", TextRole::Good),
         // The outcome is not known yet.
-        Activity::Finished => ("finishing…", Role::Good),
+        Activity::Finished => ("finishing…", TextRole::Good),
     }
 }
 
@@ -112,27 +112,27 @@ fn pace(run: &RunView, room: u16, theme: &Theme) -> String {
 fn header(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
     let theme = &chrome.setup.theme;
     let run = chrome.run;
-    let mut end = write(buffer, line, 0, " nntop ", theme.style(Role::Accent));
+    let mut end = write(buffer, line, 0, " nntop ", theme.style(TextRole::Accent));
     let without_run = match chrome.setup {
-        Setup { explorable: Some(_), .. } => Some("ideas of the book to play with"),
-        Setup { reading: Some(_), .. } => Some("a picture and how it was read"),
-        Setup { runs: Some(_), .. } => Some("runs by their logs"),
+        DashboardSetup { explorable: Some(_), .. } => Some("ideas of the book to play with"),
+        DashboardSetup { reading: Some(_), .. } => Some("a picture and how it was read"),
+        DashboardSetup { runs: Some(_), .. } => Some("runs by their logs"),
         _ => None,
     };
     if let Some(what) = without_run {
-        write_at(buffer, line, end + 1, 0, theme.say(what), theme.style(Role::Dim));
+        write_at(buffer, line, end + 1, 0, theme.say(what), theme.style(TextRole::Dim));
         return;
     }
     let (state, role) = match chrome.lost {
-        Some(_) => (theme.say("lost").into(), Role::Bad),
+        Some(_) => (theme.say("lost").into(), TextRole::Bad),
         None => match (chrome.setup.model, &run.outcome) {
             (Some(0 | 1), Some(Outcome::Completed(_))) => {
-                (theme.say("saved model").into(), Role::Good)
+                (theme.say("saved model").into(), TextRole::Good)
             }
             (Some(networks), Some(Outcome::Completed(_))) => {
-                (theme.fill("saved ensemble of {} networks", &[&networks]), Role::Good)
+                (theme.fill("saved ensemble of {} networks", &[&networks]), TextRole::Good)
             }
-            (Some(_), None) => (theme.say("measuring…").into(), Role::Dim),
+            (Some(_), None) => (theme.say("measuring…").into(), TextRole::Dim),
             _ => state(run, theme),
         },
     };
@@ -143,24 +143,24 @@ fn header(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
     if is_model {
         if run.epoch() > 0 {
             let trained = theme.fill("trained for {} epochs", &[&run.epoch()]);
-            end = write_at(buffer, line, end + 2, 0, &trained, theme.style(Role::Text));
+            end = write_at(buffer, line, end + 2, 0, &trained, theme.style(TextRole::Text));
         }
     } else if total > 0 || run.info.is_none() {
         let epoch = theme.fill("epoch {}/{}", &[&run.epoch(), &total]);
-        end = write_at(buffer, line, end + 2, 0, &epoch, theme.style(Role::Text));
+        end = write_at(buffer, line, end + 2, 0, &epoch, theme.style(TextRole::Text));
     }
     if let Moment::Epoch(epoch) = chrome.moment {
         let text = format!(" {} ", theme.fill("showing epoch {} · Esc back to now", &[&epoch]));
-        end = write_at(buffer, line, end + 2, 0, &text, theme.style(Role::Selected));
+        end = write_at(buffer, line, end + 2, 0, &text, theme.style(TextRole::Selected));
         let room = usize::from(line.width.saturating_sub(end + 3));
         kept(run, epoch, room, theme).inspect(|text| {
-            write_at(buffer, line, end + 2, 0, text, theme.style(Role::Dim));
+            write_at(buffer, line, end + 2, 0, text, theme.style(TextRole::Dim));
         });
         return;
     }
     let pace = pace(run, line.width.saturating_sub(end + 2), theme);
     if !pace.is_empty() {
-        end = write_at(buffer, line, end + 2, 0, &pace, theme.style(Role::Warning));
+        end = write_at(buffer, line, end + 2, 0, &pace, theme.style(TextRole::Warning));
     }
     let Some(info) = &run.info else { return };
     let what = if info.network.is_empty() {
@@ -180,7 +180,7 @@ fn header(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
         line,
         0,
         &format!("{} ", fitting.unwrap_or_default()),
-        theme.style(Role::Dim),
+        theme.style(TextRole::Dim),
     );
 }
 
@@ -251,12 +251,12 @@ fn tabs(chrome: Chrome, line: Rect, buffer: &mut Buffer) -> Vec<Rect> {
         let current = index == chrome.current;
         let gap = if name.is_empty() { "" } else { " " };
         let text = format!("{pad}{key}{gap}{name}{pad}");
-        let role = if current { Role::Selected } else { Role::Dim };
+        let role = if current { TextRole::Selected } else { TextRole::Dim };
         let end = write_at(buffer, line, column, 0, &text, theme.style(role));
         if !current {
             let key = key.to_string();
             let place = column + pad.width() as u16;
-            write_at(buffer, line, place, 0, &key, theme.style(Role::Accent));
+            write_at(buffer, line, place, 0, &key, theme.style(TextRole::Accent));
         }
         places.push(Rect { x: line.x + column, width: end.saturating_sub(column), ..line });
         column = end + 1;
@@ -268,16 +268,16 @@ fn footer(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
     let theme = &chrome.setup.theme;
     if let Some(why) = chrome.lost {
         let text = format!(" {} ", theme.fill("stale: {}", &[&why]));
-        write(buffer, line, 0, &shortened(&text, line.width.into()), theme.style(Role::Bad));
+        write(buffer, line, 0, &shortened(&text, line.width.into()), theme.style(TextRole::Bad));
         return;
     }
     let sentence = |text: &str| shortened(text, usize::from(line.width).saturating_sub(1));
     if let Some(notice) = chrome.notice {
-        write_at(buffer, line, 1, 0, &sentence(notice), theme.style(Role::Warning));
+        write_at(buffer, line, 1, 0, &sentence(notice), theme.style(TextRole::Warning));
         return;
     }
     if let Some(Outcome::Diverged { hint, .. }) = &chrome.run.outcome {
-        write_at(buffer, line, 1, 0, &sentence(hint), theme.style(Role::Bad));
+        write_at(buffer, line, 1, 0, &sentence(hint), theme.style(TextRole::Bad));
         return;
     }
     let room = line.width - outcome(chrome, line, buffer);
@@ -297,8 +297,8 @@ fn footer(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
         if column + width > room {
             continue;
         }
-        column = write_at(buffer, line, column, 0, keys, theme.style(Role::Accent));
-        column = write_at(buffer, line, column + 1, 0, does, theme.style(Role::Dim)) + 2;
+        column = write_at(buffer, line, column, 0, keys, theme.style(TextRole::Accent));
+        column = write_at(buffer, line, column + 1, 0, does, theme.style(TextRole::Dim)) + 2;
     }
 }
 
@@ -319,7 +319,7 @@ fn outcome(chrome: Chrome, line: Rect, buffer: &mut Buffer) -> u16 {
     if is_model || why.is_empty() || width > line.width / 2 {
         return 0;
     }
-    write_right(buffer, line, 0, &text, chrome.setup.theme.style(Role::Good));
+    write_right(buffer, line, 0, &text, chrome.setup.theme.style(TextRole::Good));
     width
 }
 
@@ -335,9 +335,9 @@ pub fn failure(run: &RunView) -> Option<[String; 2]> {
 /// Draws the page of a failed run.
 pub fn draw_failure(page: &[String; 2], area: Rect, buffer: &mut Buffer, theme: &Theme) {
     let inside = super::widgets::Pane::new("Failed", theme).draw(area, buffer);
-    write(buffer, inside, 0, theme.say(&page[0]), theme.style(Role::Bad));
+    write(buffer, inside, 0, theme.say(&page[0]), theme.style(TextRole::Bad));
     for (row, part) in (2..).zip(wrap(&page[1], inside.width)) {
-        write(buffer, inside, row, &part, theme.style(Role::Text));
+        write(buffer, inside, row, &part, theme.style(TextRole::Text));
     }
 }
 

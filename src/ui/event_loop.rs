@@ -3,10 +3,10 @@
 use super::app::App;
 use super::background::{self, Filtered, ReplyFilter};
 use super::effect::Exit;
-use super::pacer::{Limits, Pacer};
-use super::request::Request;
-use super::screen::{self, Guard, Screen};
-use super::setup::{Layer as Over, Opened, Setup};
+use super::pacer::{FramePacer, Limits};
+use super::request::DashboardRequest;
+use super::screen::{self, Screen, TerminalGuard};
+use super::setup::{DashboardSetup, Opened, StackPosition as Over};
 use super::theme::Theme;
 use super::title;
 use crate::protocol::{Command, Link, Update};
@@ -47,19 +47,19 @@ enum Outside {
 ///
 /// # Errors
 /// If the terminal cannot be initialized.
-pub fn run(link: &Link, setup: Setup, limits: Limits) -> Result<Exit, Error> {
+pub fn run(link: &Link, setup: DashboardSetup, limits: Limits) -> Result<Exit, Error> {
     let (send, outside) = unbounded();
     watch_for_hang_up(send.clone())?;
     watch_for_signals(send.clone())?;
-    let guard = Guard::take()?;
+    let guard = TerminalGuard::take()?;
     #[allow(clippy::disallowed_methods)] // Cells hold no control characters.
     let exit = match Screen::new(io::stdout()) {
         Ok(screen) => {
             read_input(send)?;
             Loop {
-                layers: vec![Layer::new(link.clone(), setup)],
+                layers: vec![StackedDashboard::new(link.clone(), setup)],
                 screen,
-                pacer: Pacer::new(limits, Instant::now()),
+                pacer: FramePacer::new(limits, Instant::now()),
                 replies: ReplyFilter::default(),
                 background_queried: false,
                 released_until: None,
@@ -85,15 +85,15 @@ const BACKGROUND_TIMEOUT: Duration = Duration::from_millis(50);
 const STOP_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A dashboard with its run. Dashboards below the top one continue to receive updates.
-struct Layer {
+struct StackedDashboard {
     app: App,
     link: Link,
     /// The run was going; its end is to be reported.
     was_going: bool,
 }
 
-impl Layer {
-    fn new(link: Link, setup: Setup) -> Self {
+impl StackedDashboard {
+    fn new(link: Link, setup: DashboardSetup) -> Self {
         // A run of this process has just been started, even if it ends at once.
         let was_going = !setup.detachable;
         Self { app: App::new(setup), link, was_going }
@@ -139,9 +139,9 @@ impl Layer {
 
 struct Loop<W: Write> {
     /// The stack of dashboards; the last one is visible. Never empty.
-    layers: Vec<Layer>,
+    layers: Vec<StackedDashboard>,
     screen: Screen<W>,
-    pacer: Pacer,
+    pacer: FramePacer,
     replies: ReplyFilter,
     /// The background colour was queried and the reply is pending.
     background_queried: bool,
@@ -152,7 +152,7 @@ struct Loop<W: Write> {
 
 impl<W: Write> Loop<W> {
     /// The visible dashboard.
-    fn top(&mut self) -> &mut Layer {
+    fn top(&mut self) -> &mut StackedDashboard {
         self.layers
             .last_mut()
             .expect("the first dashboard ends the loop and is never taken released_until")
@@ -179,7 +179,7 @@ impl<W: Write> Loop<W> {
                 None => None,
             };
             match self.wait(outside, deadline) {
-                Wake::Outside => {
+                WakeReason::Outside => {
                     dirty = true;
                     let news = match outside.try_recv() {
                         Ok(news) => news,
@@ -190,12 +190,12 @@ impl<W: Write> Loop<W> {
                         return Ok(exit);
                     }
                 }
-                Wake::Updates => dirty |= self.apply_updates()?,
-                Wake::Deadline if self.released_until.is_some() => {
+                WakeReason::Updates => dirty |= self.apply_updates()?,
+                WakeReason::Deadline if self.released_until.is_some() => {
                     self.take_terminal()?;
                     dirty = true;
                 }
-                Wake::Deadline => {}
+                WakeReason::Deadline => {}
             }
             if let Some(exit) = self.finish()? {
                 return Ok(exit);
@@ -204,7 +204,7 @@ impl<W: Write> Loop<W> {
     }
 
     /// Waits for an event or the deadline.
-    fn wait(&self, outside: &Receiver<Outside>, deadline: Option<Instant>) -> Wake {
+    fn wait(&self, outside: &Receiver<Outside>, deadline: Option<Instant>) -> WakeReason {
         let mut select = Select::new();
         select.recv(outside);
         for layer in &self.layers {
@@ -215,9 +215,9 @@ impl<W: Write> Loop<W> {
             None => Some(select.ready()),
         };
         match ready {
-            None => Wake::Deadline,
-            Some(0) => Wake::Outside,
-            Some(_) => Wake::Updates,
+            None => WakeReason::Deadline,
+            Some(0) => WakeReason::Outside,
+            Some(_) => WakeReason::Updates,
         }
     }
 
@@ -258,19 +258,20 @@ impl<W: Write> Loop<W> {
         Ok(None)
     }
 
-    fn handle_request(&mut self, request: Request) -> io::Result<()> {
+    fn handle_request(&mut self, request: DashboardRequest) -> io::Result<()> {
         let opener = self.app().setup().opener.clone();
         let dashboard = match (request, opener) {
-            (Request::Copy(text), _) => return self.screen.copy(&text),
-            (Request::Runs, Some(opener)) => opener.runs(),
-            (Request::Run(name), Some(opener)) => opener.run(&name),
+            (DashboardRequest::Copy(text), _) => return self.screen.copy(&text),
+            (DashboardRequest::Runs, Some(opener)) => opener.runs(),
+            (DashboardRequest::Run(name), Some(opener)) => opener.run(&name),
             (_, None) => return Ok(()),
         };
         match dashboard {
             Ok(Opened { link, setup }) => {
                 let light = self.app().setup().theme.light;
                 let (theme, layer) = (Theme { light, ..setup.theme }, Over::OverAnother);
-                self.layers.push(Layer::new(link, Setup { theme, layer, ..setup }));
+                self.layers
+                    .push(StackedDashboard::new(link, DashboardSetup { theme, layer, ..setup }));
             }
             Err(why) => self.app().say(why),
         }
@@ -413,7 +414,7 @@ impl<W: Write> Loop<W> {
 }
 
 /// What ended a wait.
-enum Wake {
+enum WakeReason {
     Outside,
     Updates,
     Deadline,

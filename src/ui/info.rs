@@ -1,12 +1,12 @@
 //! The page about a run: recipe, data, machine and directory.
 
 use super::recipe::of_recipe;
-use super::setup::Setup;
+use super::setup::DashboardSetup;
 use crate::protocol::RunView;
 
 /// Names and values of the page, translated.
 #[must_use]
-pub fn lines(run: &RunView, setup: &Setup) -> Vec<(String, String)> {
+pub fn lines(run: &RunView, setup: &DashboardSetup) -> Vec<(String, String)> {
     let theme = &setup.theme;
     let Some(info) = &run.info else { return Vec::new() };
     let own = [("run", &setup.name), ("directory", &setup.run_directory), ("title", &info.title)];

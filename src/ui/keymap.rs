@@ -2,7 +2,7 @@
 
 use super::view_id::ViewId;
 use super::views::TABLE;
-use crate::protocol::{Activity, Command, Pace, Status, Step};
+use crate::protocol::{Activity, Command, Pace, Status, StepAmount};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// The action of a global key.
@@ -38,8 +38,8 @@ impl Action {
     #[must_use]
     pub fn command(self) -> Option<Command> {
         Some(match self {
-            Self::StepBatch => Command::Step(Step::Batches(1)),
-            Self::StepEpoch => Command::Step(Step::Epochs(1)),
+            Self::StepBatch => Command::Step(StepAmount::Batches(1)),
+            Self::StepEpoch => Command::Step(StepAmount::Epochs(1)),
             Self::Save => Command::Save,
             Self::FullSpeed => Command::Pace(Pace::Full),
             Self::EpochASecond => Command::Pace(Pace::SecondsPerEpoch(1.0)),

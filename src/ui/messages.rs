@@ -2,7 +2,8 @@
 
 use super::theme::Theme;
 use crate::protocol::{
-    Activity, Command, Event, Level, LogLine, Outcome, Pace, PauseLevel, RunView, Step, Tune,
+    Activity, Command, Event, LogLevel, LogLine, Outcome, Pace, PauseLevel, RunView, StepAmount,
+    Tune,
 };
 use std::fmt::Display;
 
@@ -37,13 +38,13 @@ impl Messages {
     pub fn announce(&mut self, event: &Event, run: &RunView, theme: &Theme) {
         let Some(line) = of_event(event, run, theme) else { return };
         let is_fact = matches!(event, Event::Saved(_) | Event::Tuned(_) | Event::Tunable(_));
-        let important = is_fact || line.level != Level::Info;
+        let important = is_fact || line.level != LogLevel::Info;
         let logged = self.logged.as_ref().filter(|line| self.notice.as_ref() == Some(&line.text));
         match (event, logged.map(|line| line.level)) {
             // A log line replaces the one shown. An informational one is removed when the run ends.
             (Event::Log(_), Some(_)) => self.log_in_footer(&line),
             (Event::Log(_), None) if important => self.log_in_footer(&line),
-            (Event::Finished(_), Some(Level::Info)) if !important => self.notice = None,
+            (Event::Finished(_), Some(LogLevel::Info)) if !important => self.notice = None,
             _ if important => self.notice = Some(line.text.clone()),
             _ => {}
         }
@@ -66,7 +67,7 @@ impl Messages {
     /// Adds a confirmation that a command was sent.
     pub fn confirm(&mut self, command: &Command, theme: &Theme) {
         if let Some(text) = of_command(command, theme) {
-            self.push(LogLine { level: Level::Info, text: text.clone() });
+            self.push(LogLine { level: LogLevel::Info, text: text.clone() });
             self.notice = Some(text);
         }
     }
@@ -87,11 +88,11 @@ impl Messages {
 /// The message of an event, if it has one. `run` is the state before the event.
 #[must_use]
 fn of_event(event: &Event, run: &RunView, theme: &Theme) -> Option<LogLine> {
-    let info = |text: String| Some(LogLine { level: Level::Info, text });
+    let info = |text: String| Some(LogLine { level: LogLevel::Info, text });
     match event {
         Event::Log(line) => Some(LogLine { level: line.level, text: theme.say(&line.text).into() }),
         Event::Refused(reason) => {
-            Some(LogLine { level: Level::Warning, text: theme.say(reason).into() })
+            Some(LogLine { level: LogLevel::Warning, text: theme.say(reason).into() })
         }
         Event::Tunable(tunable) => {
             let previous = tunable.previous?;
@@ -133,16 +134,18 @@ fn of_event(event: &Event, run: &RunView, theme: &Theme) -> Option<LogLine> {
 
 fn of_outcome(outcome: &Outcome, theme: &Theme) -> LogLine {
     let (level, text) = match outcome {
-        Outcome::Completed(why) => (Level::Info, theme.fill("finished: {}", &[why])),
-        Outcome::Stopped => (Level::Info, theme.say("stopped").into()),
+        Outcome::Completed(why) => (LogLevel::Info, theme.fill("finished: {}", &[why])),
+        Outcome::Stopped => (LogLevel::Info, theme.say("stopped").into()),
         Outcome::Checkpointed(path) => {
-            (Level::Info, theme.fill("checkpointed and ended: {}", &[path]))
+            (LogLevel::Info, theme.fill("checkpointed and ended: {}", &[path]))
         }
         Outcome::Diverged { epoch, hint } => {
-            (Level::Error, theme.fill("diverged in epoch {}: {}", &[epoch, hint]))
+            (LogLevel::Error, theme.fill("diverged in epoch {}: {}", &[epoch, hint]))
         }
-        Outcome::Failed(why) => (Level::Error, theme.fill("failed: {}", &[why])),
-        Outcome::Exited { code, .. } => (Level::Error, theme.fill("failed: exit code {}", &[code])),
+        Outcome::Failed(why) => (LogLevel::Error, theme.fill("failed: {}", &[why])),
+        Outcome::Exited { code, .. } => {
+            (LogLevel::Error, theme.fill("failed: exit code {}", &[code]))
+        }
     };
     LogLine { level, text }
 }
@@ -153,12 +156,12 @@ fn of_command(command: &Command, theme: &Theme) -> Option<String> {
     Some(match command {
         Command::Pause => theme.say("pause requested").into(),
         Command::Resume => theme.say("resume requested").into(),
-        Command::Step(Step::Batches(1)) => theme.say("one mini-batch, then a pause").into(),
-        Command::Step(Step::Batches(count)) => {
+        Command::Step(StepAmount::Batches(1)) => theme.say("one mini-batch, then a pause").into(),
+        Command::Step(StepAmount::Batches(count)) => {
             theme.fill("{} mini-batches, then a pause", &[count])
         }
-        Command::Step(Step::Epochs(1)) => theme.say("one epoch, then a pause").into(),
-        Command::Step(Step::Epochs(count)) => theme.fill("{} epochs, then a pause", &[count]),
+        Command::Step(StepAmount::Epochs(1)) => theme.say("one epoch, then a pause").into(),
+        Command::Step(StepAmount::Epochs(count)) => theme.fill("{} epochs, then a pause", &[count]),
         Command::Stop => theme.say("stop requested").into(),
         Command::Save => theme.say("checkpoint requested").into(),
         Command::Set(change) => {
@@ -215,13 +218,13 @@ mod tests {
             messages.announce(event, &RunView::default(), &Theme::default());
             messages.notice.clone().unwrap_or_default()
         };
-        let saved = footer_after(&log(Level::Info, "nothing to act on"));
+        let saved = footer_after(&log(LogLevel::Info, "nothing to act on"));
         assert_eq!(saved, "saved model.safetensors");
         let warning = "epoch 2: the output for 0 never fires";
-        assert_eq!(footer_after(&log(Level::Warning, warning)), warning);
+        assert_eq!(footer_after(&log(LogLevel::Warning, warning)), warning);
         assert_eq!(footer_after(&ended), warning, "it explains the result");
         let recovery = "epoch 5: the network learns now";
-        assert_eq!(footer_after(&log(Level::Info, recovery)), recovery);
+        assert_eq!(footer_after(&log(LogLevel::Info, recovery)), recovery);
         assert_eq!(footer_after(&ended), "", "the footer says how the run ended");
     }
 }

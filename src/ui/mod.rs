@@ -42,7 +42,7 @@ pub use language::Language;
 pub use pacer::Limits;
 pub use png::{PngError, png};
 pub use screen::notification;
-pub use setup::{Opened, Opener, SavePicture, SavePictureError, Setup, TerminalExtras};
+pub use setup::{DashboardSetup, Opened, Opener, SavePicture, SavePictureError, TerminalExtras};
 pub use svg::{svg, text};
 pub use theme::{ColorDepth, Theme};
 pub use view_id::ViewId;

@@ -2,13 +2,13 @@
 
 use super::effect::{Effect, Exit, GoOn};
 use super::keymap::{BINDINGS, Binding};
-use super::palette::{ENTRIES, Entry};
-use super::setup::Setup;
-use super::theme::{Role, Theme};
+use super::palette::{ENTRIES, PaletteCommand};
+use super::setup::DashboardSetup;
+use super::theme::{TextRole, Theme};
 use super::view::View;
 use super::views;
 use super::widgets::{Pane, wrap, write, write_at, write_right};
-use crate::protocol::{Command, Level, LogLine};
+use crate::protocol::{Command, LogLevel, LogLine};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -32,7 +32,7 @@ pub enum Overlay {
 
 /// The effect of a key in an overlay.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
+pub enum OverlayAction {
     Stay,
     Close,
     /// A command was entered.
@@ -74,7 +74,7 @@ impl Overlay {
 
     /// Asks whether to stop a run or to leave it.
     #[must_use]
-    pub fn ask_quit(setup: &Setup, paused: bool) -> Self {
+    pub fn ask_quit(setup: &DashboardSetup, paused: bool) -> Self {
         let theme = &setup.theme;
         let stop = ('s', theme.say("stop it and quit").into(), Effect::Leave(Exit::Stop));
         let (text, leave) = if setup.detachable {
@@ -103,7 +103,7 @@ impl Overlay {
     }
 
     /// Handles a key press.
-    pub fn key(&mut self, key: KeyEvent) -> Answer {
+    pub fn key(&mut self, key: KeyEvent) -> OverlayAction {
         match self {
             Self::Help(scroll) | Self::Info(_, scroll) => scroll_key(scroll, key.code, 1),
             // The newest lines are at the bottom.
@@ -112,9 +112,9 @@ impl Overlay {
             Self::Question { choices, .. } => {
                 let chosen = choices.iter().find(|choice| key.code == KeyCode::Char(choice.0));
                 match chosen {
-                    Some(choice) => Answer::Effect(choice.2.clone()),
-                    None if key.code == KeyCode::Esc => Answer::Close,
-                    None => Answer::Stay,
+                    Some(choice) => OverlayAction::Effect(choice.2.clone()),
+                    None if key.code == KeyCode::Esc => OverlayAction::Close,
+                    None => OverlayAction::Stay,
                 }
             }
         }
@@ -130,7 +130,13 @@ impl Overlay {
     }
 
     /// Draws it over the whole screen; the help also lists the keys of the view below.
-    pub fn render(&self, area: Rect, buffer: &mut Buffer, setup: &Setup, views: OpenViews) {
+    pub fn render(
+        &self,
+        area: Rect,
+        buffer: &mut Buffer,
+        setup: &DashboardSetup,
+        views: OpenViews,
+    ) {
         let theme = &setup.theme;
         match self {
             Self::Help(scroll) => draw_help(area, buffer, setup, *scroll, views),
@@ -146,15 +152,15 @@ impl Overlay {
                 let height = choices.len() as u16 + lines + 4;
                 let inside = window(area, width, height, "", buffer, theme);
                 for (row, line) in (0..).zip(&text) {
-                    write(buffer, inside, row, line, theme.style(Role::Title));
+                    write(buffer, inside, row, line, theme.style(TextRole::Title));
                 }
                 let stay = (theme.say("Esc").to_string(), theme.say("stay"));
                 let rows = choices.iter().map(|(key, does, _)| (key.to_string(), does.as_str()));
                 // On a low screen the blank line goes first.
                 let gap = u16::from(inside.height > lines + choices.len() as u16 + 1);
                 for (row, (key, does)) in (lines + gap..).zip(rows.chain([stay])) {
-                    write(buffer, inside, row, &key, theme.style(Role::Accent));
-                    write_at(buffer, inside, 5, row, does, theme.style(Role::Text));
+                    write(buffer, inside, row, &key, theme.style(TextRole::Accent));
+                    write_at(buffer, inside, 5, row, does, theme.style(TextRole::Text));
                 }
             }
         }
@@ -162,24 +168,24 @@ impl Overlay {
 }
 
 /// Scrolls; a step of −1 scrolls up.
-fn scroll_key(scroll: &mut u16, code: KeyCode, step: i16) -> Answer {
+fn scroll_key(scroll: &mut u16, code: KeyCode, step: i16) -> OverlayAction {
     let by = match code {
         KeyCode::Down | KeyCode::Char('j') => 1,
         KeyCode::Up | KeyCode::Char('k') => -1,
         KeyCode::PageDown | KeyCode::Char(' ') => 10,
         KeyCode::PageUp => -10,
         KeyCode::Home if step > 0 => -i16::MAX,
-        _ => return Answer::Close,
+        _ => return OverlayAction::Close,
     };
     *scroll = scroll.saturating_add_signed(step * by);
-    Answer::Stay
+    OverlayAction::Stay
 }
 
-fn palette_key(line: &mut String, code: KeyCode) -> Answer {
+fn palette_key(line: &mut String, code: KeyCode) -> OverlayAction {
     match code {
-        KeyCode::Esc => return Answer::Close,
-        KeyCode::Enter => return Answer::Line(line.clone()),
-        KeyCode::Backspace if line.is_empty() => return Answer::Close,
+        KeyCode::Esc => return OverlayAction::Close,
+        KeyCode::Enter => return OverlayAction::Line(line.clone()),
+        KeyCode::Backspace if line.is_empty() => return OverlayAction::Close,
         KeyCode::Backspace => {
             line.pop();
         }
@@ -187,7 +193,7 @@ fn palette_key(line: &mut String, code: KeyCode) -> Answer {
         KeyCode::Char(character) => line.push(character),
         _ => {}
     }
-    Answer::Stay
+    OverlayAction::Stay
 }
 
 /// Completes the command's name if only one starts with the typed text.
@@ -229,42 +235,42 @@ fn window(
 }
 
 /// The commands that begin with what was typed and have a meaning here.
-fn draw_palette(area: Rect, buffer: &mut Buffer, setup: &Setup, line: &str) {
+fn draw_palette(area: Rect, buffer: &mut Buffer, setup: &DashboardSetup, line: &str) {
     let (theme, scope) = (&setup.theme, setup.scope());
     let typed = line.split(' ').next().unwrap_or_default();
-    let fits = |entry: &&Entry| entry.name.starts_with(typed) && entry.is_for(scope);
+    let fits = |entry: &&PaletteCommand| entry.name.starts_with(typed) && entry.is_for(scope);
     let fitting: Vec<_> = ENTRIES.iter().filter(fits).collect();
     let height = fitting.len() as u16 + 4;
     let inside = window(area, 84, height, "Command", buffer, theme);
-    let usage = |entry: &Entry| format!("{} {}", entry.name, entry.argument);
+    let usage = |entry: &PaletteCommand| format!("{} {}", entry.name, entry.argument);
     let column = fitting.iter().map(|entry| usage(entry).width()).max().unwrap_or(0) as u16 + 2;
-    let end = write(buffer, inside, 0, &format!(":{line}"), theme.style(Role::Title));
-    write_at(buffer, inside, end, 0, " ", theme.style(Role::Selected));
+    let end = write(buffer, inside, 0, &format!(":{line}"), theme.style(TextRole::Title));
+    write_at(buffer, inside, end, 0, " ", theme.style(TextRole::Selected));
     let room = usize::from(inside.height.saturating_sub(2));
     let shown = if fitting.len() > room { room.saturating_sub(1) } else { fitting.len() };
     for (row, entry) in (2..).zip(&fitting[..shown]) {
-        write(buffer, inside, row, &usage(entry), theme.style(Role::Accent));
-        write_at(buffer, inside, column, row, theme.say(entry.does), theme.style(Role::Dim));
+        write(buffer, inside, row, &usage(entry), theme.style(TextRole::Accent));
+        write_at(buffer, inside, column, row, theme.say(entry.does), theme.style(TextRole::Dim));
     }
     if shown < fitting.len() && room > 0 {
         let hidden = fitting.len() - shown;
         let text = theme.fill("{} more: type their first letter", &[&hidden]);
-        write(buffer, inside, inside.height - 1, &text, theme.style(Role::Dim));
+        write(buffer, inside, inside.height - 1, &text, theme.style(TextRole::Dim));
     }
 }
 
 fn draw_messages(area: Rect, buffer: &mut Buffer, theme: &Theme, lines: &[LogLine], back: u16) {
     let inside = window(area, 100, 24.min(area.height), "Messages of the run", buffer, theme);
     if lines.is_empty() {
-        write(buffer, inside, 0, theme.say("no messages yet"), theme.style(Role::Dim));
+        write(buffer, inside, 0, theme.say("no messages yet"), theme.style(TextRole::Dim));
         return;
     }
     let mut rows = Vec::new();
     for line in lines {
         let role = match line.level {
-            Level::Info => Role::Text,
-            Level::Warning => Role::Warning,
-            Level::Error => Role::Bad,
+            LogLevel::Info => TextRole::Text,
+            LogLevel::Warning => TextRole::Warning,
+            LogLevel::Error => TextRole::Bad,
         };
         rows.extend(wrap(theme.say(&line.text), inside.width).into_iter().map(|row| (row, role)));
     }
@@ -292,7 +298,7 @@ fn view_keys(views: &[Box<dyn View>]) -> String {
 struct HelpLine {
     keys: String,
     does: String,
-    role: Role,
+    role: TextRole,
 }
 
 /// The views that are open, and the visible one among them.
@@ -303,27 +309,27 @@ pub struct OpenViews<'a> {
 }
 
 /// The help lines for a view: its description, its keys, and the global keys.
-fn help_lines(views: OpenViews, width: u16, setup: &Setup) -> Vec<HelpLine> {
+fn help_lines(views: OpenViews, width: u16, setup: &DashboardSetup) -> Vec<HelpLine> {
     let (theme, view) = (&setup.theme, &views.all[views.current]);
     let alone = |keys: String, role| HelpLine { keys, does: String::new(), role };
     let entry = |keys: &str, does: &str| HelpLine {
         keys: theme.say(keys).into(),
         does: theme.say(does).into(),
-        role: Role::Accent,
+        role: TextRole::Accent,
     };
     let mut lines = Vec::new();
     for sentence in view.about() {
         let wrapped = wrap(theme.say(sentence), width).into_iter();
-        lines.extend(wrapped.map(|line| alone(line, Role::Text)));
+        lines.extend(wrapped.map(|line| alone(line, TextRole::Text)));
     }
     let keys = view.keys();
     if !keys.is_empty() {
-        lines.push(alone(String::new(), Role::Text));
-        lines.push(alone(theme.fill("In {}", &[&theme.say(view.id().name())]), Role::Title));
+        lines.push(alone(String::new(), TextRole::Text));
+        lines.push(alone(theme.fill("In {}", &[&theme.say(view.id().name())]), TextRole::Title));
         lines.extend(keys.iter().map(|key| entry(key.keys, key.does)));
     }
-    lines.push(alone(String::new(), Role::Text));
-    lines.push(alone(theme.say("Everywhere").into(), Role::Title));
+    lines.push(alone(String::new(), TextRole::Text));
+    lines.push(alone(theme.say("Everywhere").into(), TextRole::Title));
     lines.push(entry(&view_keys(views.all), "views"));
     // Global keys that the view overrides, or that have no meaning here, are not listed.
     let taken = |name: &str| keys.iter().any(|key| key.keys == name);
@@ -333,7 +339,13 @@ fn help_lines(views: OpenViews, width: u16, setup: &Setup) -> Vec<HelpLine> {
     lines
 }
 
-fn draw_help(area: Rect, buffer: &mut Buffer, setup: &Setup, scroll: u16, views: OpenViews) {
+fn draw_help(
+    area: Rect,
+    buffer: &mut Buffer,
+    setup: &DashboardSetup,
+    scroll: u16,
+    views: OpenViews,
+) {
     const WIDTH: u16 = 76;
     const KEYS: u16 = 16;
     let theme = &setup.theme;
@@ -344,7 +356,7 @@ fn draw_help(area: Rect, buffer: &mut Buffer, setup: &Setup, scroll: u16, views:
     for (row, line) in (0..inside.height).zip(&lines[from..]) {
         write(buffer, inside, row, &line.keys, theme.style(line.role));
         if !line.does.is_empty() {
-            write_at(buffer, inside, KEYS, row, &line.does, theme.style(Role::Text));
+            write_at(buffer, inside, KEYS, row, &line.does, theme.style(TextRole::Text));
         }
     }
     mark_more(from, lines.len(), inside, buffer, theme);
@@ -371,8 +383,8 @@ fn draw_info(
     let inside = window(area, width, rows.len() as u16 + 2, "About this run", buffer, theme);
     let from = first_line(scroll, rows.len(), inside.height);
     for (row, (name, value)) in (0..inside.height).zip(&rows[from..]) {
-        write(buffer, inside, row, name, theme.style(Role::Dim));
-        write_at(buffer, inside, VALUES, row, value, theme.style(Role::Text));
+        write(buffer, inside, row, name, theme.style(TextRole::Dim));
+        write_at(buffer, inside, VALUES, row, value, theme.style(TextRole::Text));
     }
     mark_more(from, rows.len(), inside, buffer, theme);
 }
@@ -386,7 +398,7 @@ fn first_line(scroll: u16, lines: usize, height: u16) -> usize {
 fn mark_more(first: usize, lines: usize, inside: Rect, buffer: &mut Buffer, theme: &Theme) {
     if lines > first + usize::from(inside.height) && inside.height > 0 {
         let text = format!(" ▼ {} ", theme.say("more: ↓ or PgDn"));
-        write_right(buffer, inside, inside.height - 1, &text, theme.style(Role::Accent));
+        write_right(buffer, inside, inside.height - 1, &text, theme.style(TextRole::Accent));
     }
 }
 
@@ -396,7 +408,7 @@ mod tests {
     use crate::protocol::RunKind;
 
     /// The keys that the help lists, and those of the views.
-    fn listed(setup: &Setup) -> (Vec<String>, String) {
+    fn listed(setup: &DashboardSetup) -> (Vec<String>, String) {
         let all = setup.views();
         let lines = help_lines(OpenViews { all: &all, current: 0 }, 60, setup);
         (lines.into_iter().map(|line| line.keys).collect(), view_keys(&all))
@@ -404,10 +416,11 @@ mod tests {
 
     #[test]
     fn the_help_lists_only_keys_that_have_a_meaning_here() {
-        let training = Setup::default();
-        let command = Setup { kind: RunKind::Command, ..Setup::default() };
-        let model = Setup { model: Some(1), ..Setup::default() };
-        let explorable = Setup { explorable: Some("neuron".into()), ..Setup::default() };
+        let training = DashboardSetup::default();
+        let command = DashboardSetup { kind: RunKind::Command, ..DashboardSetup::default() };
+        let model = DashboardSetup { model: Some(1), ..DashboardSetup::default() };
+        let explorable =
+            DashboardSetup { explorable: Some("neuron".into()), ..DashboardSetup::default() };
         for (setup, views, shown, hidden) in [
             (training, "1 … 9 D 0", ["F", ",", "S", "i"].as_slice(), [].as_slice()),
             (command, "1 … 9", &["space", "S", "i"], &["F", ",", "["]),

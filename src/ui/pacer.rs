@@ -38,7 +38,7 @@ const MIN_PART: f64 = 600.0;
 
 /// A token bucket: every frame uses up an allowance that grows with time.
 #[derive(Debug)]
-pub(super) struct Pacer {
+pub(super) struct FramePacer {
     limits: Limits,
     /// Bytes that may be written; negative after a large frame.
     allowance: f64,
@@ -46,7 +46,7 @@ pub(super) struct Pacer {
     prioritized: bool,
 }
 
-impl Pacer {
+impl FramePacer {
     pub(super) fn new(limits: Limits, now: Instant) -> Self {
         Self { limits, allowance: max_allowance(&limits), last: now, prioritized: true }
     }
@@ -128,7 +128,7 @@ mod tests {
             Limits { frames_per_second: 10.0, bytes_per_second: 1000.0, bytes_at_once: None };
         let start = Instant::now();
         let after = |milliseconds| start + Duration::from_millis(milliseconds);
-        let mut pacer = Pacer::new(limits, start);
+        let mut pacer = FramePacer::new(limits, start);
         assert!(pacer.may_draw(start));
         pacer.drawn(start, 10, true);
         assert!(!pacer.may_draw(after(99)));
@@ -145,7 +145,7 @@ mod tests {
     fn the_burst_limit_holds_for_every_second() {
         let limits = Limits::low_bandwidth();
         let start = Instant::now();
-        let mut pacer = Pacer::new(limits, start);
+        let mut pacer = FramePacer::new(limits, start);
         // A screen that always changes more than can be sent, and for a while a key every 150 ms.
         let mut sent = vec![0; 60_000];
         let mut answered = Vec::new();
@@ -174,7 +174,7 @@ mod tests {
     fn the_average_rate_is_limited() {
         let limits = Limits::default();
         let start = Instant::now();
-        let mut pacer = Pacer::new(limits, start);
+        let mut pacer = FramePacer::new(limits, start);
         let mut written = 0;
         for tick in 0..10_000 {
             let now = start + Duration::from_millis(tick);

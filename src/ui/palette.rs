@@ -4,11 +4,11 @@ use super::effect::Effect;
 use super::keymap::Scope;
 use super::theme::Theme;
 use super::views::named;
-use crate::protocol::{Command, Moment, Pace, Step, Tune};
+use crate::protocol::{Command, Moment, Pace, StepAmount, Tune};
 
 /// A command.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
+pub struct PaletteCommand {
     pub name: &'static str,
     /// Example of the argument; empty if there is none.
     pub argument: &'static str,
@@ -30,11 +30,11 @@ const fn entry(
     scopes: &'static [Scope],
     does: &'static str,
     parse: fn(&str) -> Option<Effect>,
-) -> Entry {
-    Entry { name, argument, does, scopes, parse }
+) -> PaletteCommand {
+    PaletteCommand { name, argument, does, scopes, parse }
 }
 
-impl Entry {
+impl PaletteCommand {
     /// Whether the command has a meaning in a dashboard.
     pub(super) fn is_for(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
@@ -42,7 +42,7 @@ impl Entry {
 }
 
 /// All commands, in the order of the help.
-pub const ENTRIES: &[Entry] = &[
+pub const ENTRIES: &[PaletteCommand] = &[
     entry("eta", "0.5", TRAINING, "change the learning rate η, above 0", |text| {
         number(text).filter(|eta| *eta > 0.0).map(|eta| tune(Tune::LearningRate(eta)))
     }),
@@ -53,10 +53,10 @@ pub const ENTRIES: &[Entry] = &[
         number(text).filter(|m| (0.0..1.0).contains(m)).map(|m| tune(Tune::Momentum(m)))
     }),
     entry("epochs", "5", TRAINING, "train N epochs, then pause", |text| {
-        count(text).map(|n| Effect::Send(Command::Step(Step::Epochs(n))))
+        count(text).map(|n| Effect::Send(Command::Step(StepAmount::Epochs(n))))
     }),
     entry("batches", "100", RUN, "train N mini-batches, then pause", |text| {
-        count(text).map(|n| Effect::Send(Command::Step(Step::Batches(n))))
+        count(text).map(|n| Effect::Send(Command::Step(StepAmount::Batches(n))))
     }),
     entry("pace", "full|2", TRAINING, "full speed, or N seconds per epoch", |text| match text {
         "full" => Some(Effect::Send(Command::Pace(Pace::Full))),
@@ -170,7 +170,7 @@ impl PaletteError {
 pub fn parse(line: &str) -> Result<Effect, PaletteError> {
     let line = line.trim();
     let (name, argument) = line.split_once(' ').unwrap_or((line, ""));
-    let candidates: Vec<&Entry> = match ENTRIES.iter().find(|entry| entry.name == name) {
+    let candidates: Vec<&PaletteCommand> = match ENTRIES.iter().find(|entry| entry.name == name) {
         Some(exact) => vec![exact],
         None => ENTRIES.iter().filter(|e| !name.is_empty() && e.name.starts_with(name)).collect(),
     };
@@ -192,7 +192,7 @@ pub fn parse(line: &str) -> Result<Effect, PaletteError> {
 fn closest(name: &str) -> Option<&'static str> {
     /// Minimum Jaro similarity, from 0 to 1; the same as in clap.
     const SIMILAR: f64 = 0.7;
-    let score = |entry: &Entry| strsim::jaro(entry.name, name);
+    let score = |entry: &PaletteCommand| strsim::jaro(entry.name, name);
     let closest = ENTRIES.iter().max_by(|a, b| score(a).total_cmp(&score(b)))?;
     (score(closest) > SIMILAR).then_some(closest.name)
 }

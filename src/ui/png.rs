@@ -1,6 +1,6 @@
 //! Renders a screen as PNG.
 
-use super::shapes::{self, BASELINE, DOT, FONT_SIZE, Palette, Rgb, STROKE, Shape, WIDTH};
+use super::shapes::{self, BASELINE, DOT, DrawnShape, FONT_SIZE, Palette, Rgb, STROKE, WIDTH};
 use super::theme::Theme;
 use ab_glyph::{Font, FontRef, Glyph, InvalidFont, PxScale, point};
 use image::codecs::png::PngEncoder;
@@ -32,7 +32,7 @@ pub fn png(buffer: &Buffer, theme: Theme) -> Result<Vec<u8>, PngError> {
     let [width, height] = shapes::size(buffer).map(|side| (side * scale) as usize);
     let font = FontRef::try_from_slice(FONT)?;
     let pixels = palette.background.repeat(width * height);
-    let mut canvas = Canvas { pixels, width, height, scale };
+    let mut canvas = PixelBuffer { pixels, width, height, scale };
     shapes::shapes(buffer, palette, |shape, color, opacity| {
         canvas.draw(&shape, color, opacity, &font);
     });
@@ -47,7 +47,7 @@ pub fn png(buffer: &Buffer, theme: Theme) -> Result<Vec<u8>, PngError> {
 }
 
 /// The picture that is being drawn.
-struct Canvas {
+struct PixelBuffer {
     /// RGB, row by row.
     pixels: Vec<u8>,
     width: usize,
@@ -56,13 +56,13 @@ struct Canvas {
     scale: f32,
 }
 
-impl Canvas {
-    fn draw(&mut self, shape: &Shape, color: Rgb, opacity: f32, font: &FontRef) {
+impl PixelBuffer {
+    fn draw(&mut self, shape: &DrawnShape, color: Rgb, opacity: f32, font: &FontRef) {
         let half = STROKE / 2.0;
         match *shape {
-            Shape::Rect(place) => self.rect(place, color, opacity),
-            Shape::Dot(middle) => self.dot(middle, color, opacity),
-            Shape::Line([x1, y1], [x2, y2]) => {
+            DrawnShape::Rect(place) => self.rect(place, color, opacity),
+            DrawnShape::Dot(middle) => self.dot(middle, color, opacity),
+            DrawnShape::Line([x1, y1], [x2, y2]) => {
                 let (left, top) = (x1.min(x2), y1.min(y2));
                 let (width, height) = ((x1 - x2).abs(), (y1 - y2).abs());
                 let place = if width < height {
@@ -72,7 +72,7 @@ impl Canvas {
                 };
                 self.rect(place, color, opacity);
             }
-            Shape::Text { symbol, at, bold, underlined } => {
+            DrawnShape::Text { symbol, at, bold, underlined } => {
                 for character in symbol.chars().take(1) {
                     self.letter(character, at, color, opacity, font);
                     if bold {

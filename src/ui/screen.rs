@@ -45,9 +45,9 @@ const MAX_ROWS: u16 = 500;
 /// The target of the backend: collects a whole frame, which is then written at once. Flushes in
 /// between are ignored.
 #[derive(Clone, Debug, Default)]
-struct Frame(Rc<RefCell<Vec<u8>>>);
+struct FrameBuffer(Rc<RefCell<Vec<u8>>>);
 
-impl Write for Frame {
+impl Write for FrameBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.borrow_mut().write(bytes)
     }
@@ -60,8 +60,8 @@ impl Write for Frame {
 /// A terminal for drawing frames.
 #[derive(Debug)]
 pub(super) struct Screen<W: Write> {
-    terminal: Terminal<CrosstermBackend<Frame>>,
-    frame: Frame,
+    terminal: Terminal<CrosstermBackend<FrameBuffer>>,
+    frame: FrameBuffer,
     out: W,
     /// The content of the screen.
     shown: Buffer,
@@ -72,10 +72,10 @@ pub(super) struct Screen<W: Write> {
 }
 
 impl<W: Write> Screen<W> {
-    /// A screen on a writer. It does not change the mode of the terminal, which [`Guard::take`]
+    /// A screen on a writer. It does not change the mode of the terminal, which [`TerminalGuard::take`]
     /// does.
     pub(super) fn new(out: W) -> io::Result<Self> {
-        let frame = Frame::default();
+        let frame = FrameBuffer::default();
         let backend = CrosstermBackend::new(frame.clone());
         // With a fixed size, so that the terminal does not determine how much memory is allocated.
         let options = TerminalOptions { viewport: Viewport::Fixed(Rect::default()) };
@@ -188,9 +188,9 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// Keeps the terminal in raw mode on the alternate screen; restores it when dropped.
 #[derive(Debug)]
-pub(super) struct Guard;
+pub(super) struct TerminalGuard;
 
-impl Guard {
+impl TerminalGuard {
     /// Initializes the terminal.
     #[allow(clippy::disallowed_methods)] // Nothing but escape sequences of our own is written.
     pub(super) fn take() -> io::Result<Self> {
@@ -201,7 +201,7 @@ impl Guard {
     }
 }
 
-impl Drop for Guard {
+impl Drop for TerminalGuard {
     fn drop(&mut self) {
         restore();
     }

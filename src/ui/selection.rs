@@ -1,6 +1,6 @@
 //! The selection that all views share: a moment of the run, a test image, a layer.
 
-use crate::protocol::{Content, Moment, Outcome, Probe, RunView, What};
+use crate::protocol::{Content, Moment, Outcome, Probe, ProbeQuery, RunView};
 
 /// The shared selection.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -16,9 +16,9 @@ pub struct Selection {
 impl Selection {
     /// The probes of a view at the selected moment; for a run also its snapshots, for the keys that
     /// step through them.
-    pub(super) fn probes(&self, whats: Vec<What>, of_run: bool) -> Vec<Probe> {
+    pub(super) fn probes(&self, whats: Vec<ProbeQuery>, of_run: bool) -> Vec<Probe> {
         let probes = whats.into_iter().map(|what| Probe { what, at: self.moment });
-        probes.chain(of_run.then(|| Probe::live(What::Snapshots))).collect()
+        probes.chain(of_run.then(|| Probe::live(ProbeQuery::Snapshots))).collect()
     }
 
     /// Selects a test image, limited to the last one.
@@ -50,7 +50,7 @@ impl Selection {
 /// The epochs that can be selected, in order: those with a snapshot, or all epochs if the session
 /// is too old to report them.
 pub(super) fn kept_epochs(run: &RunView) -> Vec<u32> {
-    let frame = run.frames.get(&Probe::live(What::Snapshots));
+    let frame = run.frames.get(&Probe::live(ProbeQuery::Snapshots));
     match frame.map(|frame| &frame.content) {
         Some(Content::Snapshots { epochs }) if !epochs.is_empty() => epochs.clone(),
         _ => run.epochs.points().iter().map(|stats| stats.epoch).collect(),

@@ -3,8 +3,8 @@
 
 use super::effect::GoOn;
 use super::overlay::Overlay;
-use super::setup::Setup;
-use crate::protocol::{Command, Outcome, RunView, Step, Tune};
+use super::setup::DashboardSetup;
+use crate::protocol::{Command, Outcome, RunView, StepAmount, Tune};
 
 /// The result of a command.
 pub(super) enum Reply {
@@ -14,7 +14,12 @@ pub(super) enum Reply {
 }
 
 /// Decides what to do with a command; `is_lost` means that the connection is lost.
-pub(super) fn reply(command: Command, run: &RunView, setup: &Setup, is_lost: bool) -> Reply {
+pub(super) fn reply(
+    command: Command,
+    run: &RunView,
+    setup: &DashboardSetup,
+    is_lost: bool,
+) -> Reply {
     match command {
         _ if setup.is_without_run() => Reply::Notice("there is no run here"),
         _ if is_lost => Reply::Notice("the run cannot be reached"),
@@ -41,12 +46,12 @@ fn to_a_training(command: Command) -> Reply {
 }
 
 /// Commands after the end of the run: those that would train offer to continue it.
-fn after_the_end(command: Command, run: &RunView, setup: &Setup) -> Reply {
+fn after_the_end(command: Command, run: &RunView, setup: &DashboardSetup) -> Reply {
     match command {
-        Command::Resume | Command::Pause | Command::Step(Step::Batches(_)) => {
+        Command::Resume | Command::Pause | Command::Step(StepAmount::Batches(_)) => {
             offer(None, run, setup)
         }
-        Command::Step(Step::Epochs(epochs)) => offer(Some(epochs), run, setup),
+        Command::Step(StepAmount::Epochs(epochs)) => offer(Some(epochs), run, setup),
         Command::Save if !setup.detachable => {
             Reply::Notice("its checkpoints are kept; `:save FILE` saves the model")
         }
@@ -61,7 +66,7 @@ fn after_the_end(command: Command, run: &RunView, setup: &Setup) -> Reply {
     }
 }
 
-fn offer(epochs: Option<u32>, run: &RunView, setup: &Setup) -> Reply {
+fn offer(epochs: Option<u32>, run: &RunView, setup: &DashboardSetup) -> Reply {
     if !setup.can_go_on {
         return Reply::Notice("the run has ended, and it has no checkpoint to continue from");
     }

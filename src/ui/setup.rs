@@ -25,7 +25,7 @@ pub struct TerminalExtras {
 
 /// The setup of a dashboard.
 #[derive(Clone, Debug, Default)]
-pub struct Setup {
+pub struct DashboardSetup {
     pub theme: Theme,
     /// Extra escape sequences for the terminal, extras frames.
     pub extras: TerminalExtras,
@@ -64,10 +64,10 @@ pub struct Setup {
     /// Opens the table of runs and the runs in it, if possible.
     pub opener: Option<Arc<dyn Opener>>,
     /// Whether it was opened on top of another dashboard, which Esc returns to.
-    pub layer: Layer,
+    pub layer: StackPosition,
 }
 
-impl Setup {
+impl DashboardSetup {
     /// The command that saves the model to a file.
     pub(super) fn save_as(&self, file: &str) -> Command {
         Command::SaveAs(self.directory.join(file).display().to_string())
@@ -75,7 +75,7 @@ impl Setup {
 
     /// Whether it was opened on top of another dashboard.
     pub(super) fn is_over(&self) -> bool {
-        self.layer == Layer::OverAnother
+        self.layer == StackPosition::OverAnother
     }
 
     /// Whether there is no run.
@@ -126,7 +126,7 @@ impl Setup {
 
 /// The position of a dashboard in the stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Layer {
+pub enum StackPosition {
     #[default]
     First,
     OverAnother,
@@ -136,7 +136,7 @@ pub enum Layer {
 #[derive(Debug)]
 pub struct Opened {
     pub link: Link,
-    pub setup: Setup,
+    pub setup: DashboardSetup,
 }
 
 /// Opens dashboards on top of the current one.

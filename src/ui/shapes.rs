@@ -25,7 +25,7 @@ pub(super) type Rgb = [u8; 3];
 
 /// A shape, in pixels from the picture's top left corner.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Shape<'a> {
+pub(super) enum DrawnShape<'a> {
     /// Left, top, width, height.
     Rect([f32; 4]),
     /// The centre of a disc.
@@ -65,10 +65,10 @@ pub(super) fn size(buffer: &Buffer) -> [f32; 2] {
 pub(super) fn shapes<'a>(
     buffer: &'a Buffer,
     palette: Palette,
-    draw: impl FnMut(Shape<'a>, Rgb, f32),
+    draw: impl FnMut(DrawnShape<'a>, Rgb, f32),
 ) {
     let area = buffer.area;
-    let mut pen = Pen { draw, palette, corner: [0.0; 2] };
+    let mut pen = CellPen { draw, palette, corner: [0.0; 2] };
     for row in area.top()..area.bottom() {
         for column in area.left()..area.right() {
             let x = f32::from(column - area.left()).mul_add(WIDTH, MARGIN);
@@ -128,14 +128,14 @@ fn indexed(index: u8) -> Rgb {
 }
 
 /// Draws cells.
-struct Pen<F> {
+struct CellPen<F> {
     draw: F,
     palette: Palette,
     /// The top left corner of the current cell.
     corner: [f32; 2],
 }
 
-impl<'a, F: FnMut(Shape<'a>, Rgb, f32)> Pen<F> {
+impl<'a, F: FnMut(DrawnShape<'a>, Rgb, f32)> CellPen<F> {
     fn cell(&mut self, cell: &'a Cell) {
         let mut ink = rgb(cell.fg, self.palette.foreground);
         let mut paper = rgb(cell.bg, self.palette.background);
@@ -151,7 +151,7 @@ impl<'a, F: FnMut(Shape<'a>, Rgb, f32)> Pen<F> {
         if !self.shape(character, ink, opacity) {
             let bold = cell.modifier.contains(Modifier::BOLD);
             let underlined = cell.modifier.contains(Modifier::UNDERLINED);
-            let text = Shape::Text { symbol, at: self.corner, bold, underlined };
+            let text = DrawnShape::Text { symbol, at: self.corner, bold, underlined };
             (self.draw)(text, ink, opacity);
         }
     }
@@ -188,7 +188,7 @@ impl<'a, F: FnMut(Shape<'a>, Rgb, f32)> Pen<F> {
         let [x, y] = self.corner;
         let place =
             [left.mul_add(WIDTH, x), top.mul_add(HEIGHT, y), width * WIDTH, height * HEIGHT];
-        (self.draw)(Shape::Rect(place), color, opacity);
+        (self.draw)(DrawnShape::Rect(place), color, opacity);
     }
 
     fn braille(&mut self, dots: u32, ink: Rgb, opacity: f32) {
@@ -201,7 +201,7 @@ impl<'a, F: FnMut(Shape<'a>, Rgb, f32)> Pen<F> {
                     (f32::from(column) / 2.0 + 0.25).mul_add(WIDTH, x),
                     (f32::from(row) / 4.0 + 0.125).mul_add(HEIGHT, y),
                 ];
-                (self.draw)(Shape::Dot(middle), ink, opacity);
+                (self.draw)(DrawnShape::Dot(middle), ink, opacity);
             }
         }
     }
@@ -212,7 +212,7 @@ impl<'a, F: FnMut(Shape<'a>, Rgb, f32)> Pen<F> {
         let [x, y] = [left + WIDTH / 2.0, top + HEIGHT / 2.0];
         let ends = [[x, top], [left + WIDTH, y], [x, top + HEIGHT], [left, y]];
         for (end, _) in ends.into_iter().zip(arms).filter(|(_, drawn)| *drawn) {
-            (self.draw)(Shape::Line([x, y], end), ink, opacity);
+            (self.draw)(DrawnShape::Line([x, y], end), ink, opacity);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Renders a screen as SVG or as plain text.
 
-use super::shapes::{self, BASELINE, DOT, FONT_SIZE, Palette, Rgb, STROKE, Shape};
+use super::shapes::{self, BASELINE, DOT, DrawnShape, FONT_SIZE, Palette, Rgb, STROKE};
 use super::theme::Theme;
 use ratatui::buffer::{Buffer, Cell};
 use std::fmt::Write as _;
@@ -44,31 +44,31 @@ fn hex([r, g, b]: Rgb) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
-fn element(out: &mut String, shape: &Shape, color: &str, opacity: f32) {
+fn element(out: &mut String, shape: &DrawnShape, color: &str, opacity: f32) {
     let of = |name: &str| {
         if opacity < 1.0 { format!(" {name}-opacity=\"{opacity:.2}\"") } else { String::new() }
     };
     // Writing to a string cannot fail.
     let _ = match shape {
-        Shape::Rect([x, y, width, height]) => writeln!(
+        DrawnShape::Rect([x, y, width, height]) => writeln!(
             out,
             "<rect x=\"{x:.2}\" y=\"{y:.2}\" width=\"{:.2}\" height=\"{:.2}\" fill=\"{color}\"{}/>",
             width + OVERLAP,
             height + OVERLAP,
             of("fill"),
         ),
-        Shape::Dot([x, y]) => writeln!(
+        DrawnShape::Dot([x, y]) => writeln!(
             out,
             "<circle cx=\"{x:.2}\" cy=\"{y:.2}\" r=\"{DOT}\" fill=\"{color}\"{}/>",
             of("fill"),
         ),
-        Shape::Line([x1, y1], [x2, y2]) => writeln!(
+        DrawnShape::Line([x1, y1], [x2, y2]) => writeln!(
             out,
             "<line x1=\"{x1:.2}\" y1=\"{y1:.2}\" x2=\"{x2:.2}\" y2=\"{y2:.2}\" stroke=\"{color}\" \
              stroke-width=\"{STROKE}\" stroke-linecap=\"square\"{}/>",
             of("stroke"),
         ),
-        Shape::Text { symbol, at: [x, y], bold, underlined } => {
+        DrawnShape::Text { symbol, at: [x, y], bold, underlined } => {
             let escaped = symbol.replace('&', "&amp;").replace('<', "&lt;");
             let weight = if *bold { " font-weight=\"bold\"" } else { "" };
             let underline = if *underlined { " text-decoration=\"underline\"" } else { "" };

@@ -38,7 +38,7 @@ impl Default for Theme {
 
 /// The role of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum TextRole {
     Text,
     Dim,
     Title,
@@ -115,22 +115,22 @@ const LARGE: f32 = 0.6;
 impl Theme {
     /// The style of a role.
     #[must_use]
-    pub fn style(&self, role: Role) -> Style {
+    pub fn style(&self, role: TextRole) -> Style {
         let style = Style::default();
         match role {
-            Role::Text => style,
-            Role::Dim if self.depth == ColorDepth::None => style.add_modifier(Modifier::DIM),
-            Role::Dim => style.fg(self.tone(&DIM)),
-            Role::Title => style.add_modifier(Modifier::BOLD),
-            Role::Border => style.fg(self.tone(&BORDER)),
-            Role::Selected if self.depth <= ColorDepth::Ansi16 => {
+            TextRole::Text => style,
+            TextRole::Dim if self.depth == ColorDepth::None => style.add_modifier(Modifier::DIM),
+            TextRole::Dim => style.fg(self.tone(&DIM)),
+            TextRole::Title => style.add_modifier(Modifier::BOLD),
+            TextRole::Border => style.fg(self.tone(&BORDER)),
+            TextRole::Selected if self.depth <= ColorDepth::Ansi16 => {
                 style.add_modifier(Modifier::REVERSED)
             }
-            Role::Selected => style.bg(self.tone(&SELECTION)).add_modifier(Modifier::BOLD),
-            Role::Good => style.fg(self.tone(&GOOD)),
-            Role::Bad => style.fg(self.tone(&BAD)).add_modifier(Modifier::BOLD),
-            Role::Warning => style.fg(self.tone(&WARNING)),
-            Role::Accent => style.fg(self.tone(&ACCENT)).add_modifier(Modifier::BOLD),
+            TextRole::Selected => style.bg(self.tone(&SELECTION)).add_modifier(Modifier::BOLD),
+            TextRole::Good => style.fg(self.tone(&GOOD)),
+            TextRole::Bad => style.fg(self.tone(&BAD)).add_modifier(Modifier::BOLD),
+            TextRole::Warning => style.fg(self.tone(&WARNING)),
+            TextRole::Accent => style.fg(self.tone(&ACCENT)).add_modifier(Modifier::BOLD),
         }
     }
 
@@ -281,7 +281,9 @@ mod tests {
     #[test]
     fn without_colours_only_resets_are_used() {
         let theme = Theme { depth: ColorDepth::None, ..Theme::default() };
-        for role in [Role::Text, Role::Dim, Role::Selected, Role::Bad, Role::Accent] {
+        for role in
+            [TextRole::Text, TextRole::Dim, TextRole::Selected, TextRole::Bad, TextRole::Accent]
+        {
             let style = theme.style(role);
             assert!(matches!(style.fg, None | Some(Color::Reset)), "{role:?}");
             assert!(style.bg.is_none(), "{role:?}");
@@ -293,7 +295,14 @@ mod tests {
     fn all_colours_are_visible_on_a_light_background() {
         let invisible = [Color::White, Color::Gray, Color::Yellow, Color::LightYellow];
         let theme = Theme { depth: ColorDepth::Ansi16, light: true, ..Theme::default() };
-        let roles = [Role::Text, Role::Dim, Role::Good, Role::Bad, Role::Warning, Role::Accent];
+        let roles = [
+            TextRole::Text,
+            TextRole::Dim,
+            TextRole::Good,
+            TextRole::Bad,
+            TextRole::Warning,
+            TextRole::Accent,
+        ];
         let texts = roles.iter().filter_map(|&role| theme.style(role).fg);
         let series = (0..SERIES.len()).filter_map(|index| theme.series(index).fg);
         let scales = [-1.0, -0.1, 0.1, 1.0].map(|value| theme.diverging(value));

@@ -1,11 +1,11 @@
 //! The title of the terminal's window, and the notification at the end of a run.
 
 use super::chrome;
-use super::setup::Setup;
+use super::setup::DashboardSetup;
 use crate::protocol::RunView;
 
 /// The window's title: name, state, epoch, accuracy. Empty without a run.
-pub(super) fn of(setup: &Setup, run: &RunView) -> String {
+pub(super) fn of(setup: &DashboardSetup, run: &RunView) -> String {
     if setup.is_without_run() {
         return String::new();
     }
@@ -29,7 +29,7 @@ mod tests {
 
     #[test]
     fn the_title_shows_state_epoch_and_accuracy() {
-        let setup = Setup { name: "calm-heron".into(), ..Setup::default() };
+        let setup = DashboardSetup { name: "calm-heron".into(), ..DashboardSetup::default() };
         let mut run = RunView::default();
         assert_eq!(of(&setup, &run), "nntop calm-heron: starting…");
         run.apply(&Event::Started(Box::new(RunInfo { epochs: 30, ..RunInfo::default() })));
@@ -44,8 +44,9 @@ mod tests {
         }));
         assert_eq!(of(&setup, &run), "nntop calm-heron: training · 7/30 · 95.30%");
         run.apply(&Event::Finished(Outcome::Stopped));
-        assert_eq!(of(&Setup::default(), &run), "nntop: stopped · 7/30 · 95.30%");
-        let explorable = Setup { explorable: Some("x".into()), ..Setup::default() };
+        assert_eq!(of(&DashboardSetup::default(), &run), "nntop: stopped · 7/30 · 95.30%");
+        let explorable =
+            DashboardSetup { explorable: Some("x".into()), ..DashboardSetup::default() };
         assert_eq!(of(&explorable, &run), "");
     }
 }

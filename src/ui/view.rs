@@ -2,11 +2,11 @@
 
 use super::effect::Effect;
 use super::selection::Selection;
-use super::theme::{Role, Theme};
+use super::theme::{TextRole, Theme};
 use super::view_id::ViewId;
 use super::widgets::{Raster, write_wrapped};
 use crate::protocol::{
-    Content, EpochStats, Frame, Moment, NO_ANSWER, Probe, RunView, Tensor, What,
+    Content, EpochStats, Frame, Moment, NO_ANSWER, Probe, ProbeQuery, RunView, Tensor,
 };
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
@@ -15,7 +15,7 @@ use std::any::Any;
 
 /// The data that a view draws.
 #[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
+pub struct ViewContext<'a> {
     pub run: &'a RunView,
     pub theme: &'a Theme,
     /// The selected moment: live, or an earlier epoch.
@@ -28,7 +28,7 @@ pub struct Context<'a> {
     pub model: Option<u32>,
 }
 
-impl<'a> Context<'a> {
+impl<'a> ViewContext<'a> {
     /// A run with a selection.
     #[must_use]
     pub fn new(run: &'a RunView, theme: &'a Theme, selection: Selection) -> Self {
@@ -44,7 +44,7 @@ impl<'a> Context<'a> {
 
     /// The answer to a probe at the selected moment, if it has arrived.
     #[must_use]
-    pub fn frame(&self, what: &What) -> Option<&'a Frame> {
+    pub fn frame(&self, what: &ProbeQuery) -> Option<&'a Frame> {
         self.run.frames.get(&Probe { what: what.clone(), at: self.moment })
     }
 
@@ -53,8 +53,8 @@ impl<'a> Context<'a> {
     pub fn write_missing(&self, frame: Option<&Frame>, area: Rect, buffer: &mut Buffer) {
         let theme = self.theme;
         let (text, role) = match frame.map(|frame| &frame.content) {
-            Some(Content::Unavailable(why)) => (why.as_str(), Role::Warning),
-            _ => ("waiting for the network…", Role::Dim),
+            Some(Content::Unavailable(why)) => (why.as_str(), TextRole::Warning),
+            _ => ("waiting for the network…", TextRole::Dim),
         };
         write_wrapped(buffer, area, theme.say(text), theme.style(role));
     }
@@ -80,7 +80,7 @@ impl<'a> Context<'a> {
     }
 
     /// The newest answer that `accepts` accepts, to show while the exact one is pending.
-    pub fn latest_frame(&self, accepts: impl Fn(&What) -> bool) -> Option<&'a Frame> {
+    pub fn latest_frame(&self, accepts: impl Fn(&ProbeQuery) -> bool) -> Option<&'a Frame> {
         let fits = |frame: &&Frame| accepts(&frame.probe.what) && frame.probe.at == self.moment;
         self.run.frames.values().filter(fits).max_by_key(|frame| (frame.epoch, frame.batch))
     }
@@ -141,7 +141,7 @@ impl<'a> Context<'a> {
         Raster::heatmap(&tensor.values, size, largest, self.theme)
     }
 
-    /// Columns and rows of [`Context::weights_raster`].
+    /// Columns and rows of [`ViewContext::weights_raster`].
     #[must_use]
     pub fn weights_size(&self, layer: u32, tensor: &Tensor) -> [usize; 2] {
         let [maps, height, width] = self.weights_shape(layer, tensor);
@@ -187,10 +187,10 @@ pub trait View: Any {
     fn keys(&self) -> &'static [KeyHelp];
 
     /// The probes that it needs while it is visible, for the size at which it was last drawn.
-    fn probes(&self, context: &Context) -> Vec<What>;
+    fn probes(&self, context: &ViewContext) -> Vec<ProbeQuery>;
 
     /// Handles a key press.
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect;
+    fn key(&mut self, key: KeyEvent, context: &ViewContext) -> Effect;
 
     /// Handles pasted text, if a line is being typed.
     fn paste(&mut self, _text: &str) -> Effect {
@@ -198,15 +198,15 @@ pub trait View: Any {
     }
 
     /// Handles a mouse event inside `area`, where the view was last drawn.
-    fn mouse(&mut self, _event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
+    fn mouse(&mut self, _event: MouseEvent, _area: Rect, _context: &ViewContext) -> Effect {
         Effect::Ignored
     }
 
     /// Draws the view into an area of any size.
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context);
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext);
 
     /// Called after an update of the run, so that the view can follow its selection.
-    fn updated(&mut self, _context: &Context) -> Effect {
+    fn updated(&mut self, _context: &ViewContext) -> Effect {
         Effect::Ignored
     }
 }

@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
-use nntop::data::{Dataset, OpenOptions, Predictions, Scan};
+use nntop::data::{Dataset, OpenOptions, PredictedDataset, Scan};
 use nntop::model::Model;
 use std::fs::{self, File};
 use std::io::Write;
@@ -107,7 +107,7 @@ fn truncated_predictions_models_and_pictures_are_rejected() {
     for name in ["predictions/said.npz", "predictions/said.parquet"] {
         let file = copy(name);
         let open = || {
-            let reply = Predictions::open(&file, &OpenOptions::default());
+            let reply = PredictedDataset::open(&file, &OpenOptions::default());
             reply.map(drop).map_err(|error| error.to_string())
         };
         assert_eq!(truncated(&file, open), 100, "{name}");

@@ -6,9 +6,9 @@ use super::screens::SCENES;
 use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use nntop::explore::list;
 use nntop::protocol::{
-    Activity, EpochStats, Event, Outcome, RunInfo, RunView, Saved, Status, Tune, Tuned,
+    Activity, EpochStats, Event, Outcome, RunInfo, RunView, SavedFile, Status, Tune, Tuned,
 };
-use nntop::ui::{ExperimentName, Setup, Theme};
+use nntop::ui::{DashboardSetup, ExperimentName, Theme};
 use ratatui::buffer::Buffer;
 
 fn rows(buffer: &Buffer) -> Vec<String> {
@@ -72,7 +72,12 @@ fn events_and_requests_are_listed_and_shown() {
     assert!(letters(&dashboard.screen(120, 40)).contains("η 0.5"), "the one that is used");
     dashboard
         .send(Event::StatusChanged(Status { activity: Activity::Paused, ..Status::default() }));
-    dashboard.send(Event::Saved(Saved { path: "a.ckpt".into(), epoch: 12, batch: 1, bytes: 9 }));
+    dashboard.send(Event::Saved(SavedFile {
+        path: "a.ckpt".into(),
+        epoch: 12,
+        batch: 1,
+        bytes: 9,
+    }));
     let hint = "try 0.05".into();
     dashboard.send(Event::Finished(Outcome::Diverged { epoch: 13, hint }));
     let messages = press(&mut dashboard, "m", (120, 40));
@@ -225,7 +230,7 @@ fn a_saved_model_does_not_look_like_a_run() {
             ..EpochStats::default()
         }));
         run.apply(&Event::Finished(Outcome::Completed("a saved model, at rest".into())));
-        Dashboard::with(Setup { model: Some(networks), ..Setup::default() }, run)
+        Dashboard::with(DashboardSetup { model: Some(networks), ..DashboardSetup::default() }, run)
     };
     let mut one = model(1);
     let screen = press(&mut one, "", (120, 40));
@@ -251,7 +256,7 @@ fn the_book_view_names_the_experiment_or_lists_them() {
         title: "Vanishing gradients",
         expected: "the last hidden layer learns faster than the first",
     };
-    let setup = Setup { experiments: vec![experiment], ..Setup::default() };
+    let setup = DashboardSetup { experiments: vec![experiment], ..DashboardSetup::default() };
     let mut ordinary = Dashboard::with(setup.clone(), canned::run(false));
     let screen = press(&mut ordinary, "9", (120, 40));
     assert!(screen.contains("no experiment of the book"), "{screen}");

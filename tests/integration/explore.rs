@@ -59,9 +59,9 @@ pub fn settings(explorable: &Explorable) -> Vec<(String, Vec<KeyCode>)> {
 
 /// The number of Downs from the first slider to another.
 fn downs(explorable: &Explorable, slider: usize) -> usize {
-    use nntop::protocol::Control;
+    use nntop::protocol::SliderKind;
     let rows = |slider: &nntop::protocol::Slider| match &slider.control {
-        Control::Grid { width, .. } => slider.default.len().div_ceil(*width as usize),
+        SliderKind::Grid { width, .. } => slider.default.len().div_ceil(*width as usize),
         _ => 1,
     };
     explorable.sliders[..slider].iter().map(rows).sum()

@@ -1,5 +1,5 @@
-//! Checks the layering of `.github/CONTRIBUTING.md`: a module imports only modules below it, and
-//! the methods of a type are in one file.
+//! Checks the layering of `.github/CONTRIBUTING.md`: a module imports only modules below it, a type
+//! has a name of its own, and its methods are in one file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -125,6 +125,43 @@ fn inherent_impls_are_distinguished_from_trait_impls() {
     assert_eq!(name("impl Layer for Dense {"), "");
     assert_eq!(name("fn f(x: impl Fn()) {"), "");
     assert!(defines("pub(super) struct Rows<'a> {", "Rows") && !defines("struct Rows2;", "Rows"));
+}
+
+/// One name has one meaning in the whole crate, so that a search for it finds one type.
+#[test]
+fn no_two_types_have_the_same_name() {
+    let mut files = BTreeMap::<String, BTreeSet<PathBuf>>::new();
+    for file in sources().into_iter().filter(|file| !file.ends_with("tests.rs")) {
+        for name in defined_types(&code(&fs::read_to_string(&file).unwrap())) {
+            files.entry(name).or_default().insert(file.clone());
+        }
+    }
+    assert!(files.len() > 500, "{} types are seen", files.len());
+    files.retain(|_, files| files.len() > 1);
+    assert!(files.is_empty(), "types with the same name:\n{files:#?}");
+}
+
+#[test]
+fn type_definitions_are_recognised() {
+    let code = "pub(super) struct Rows<'a> {\n    enum Kind {\ntype Pair = (u8, u8);\n    type Item = \
+                u8;\nimpl Trait for Rows<'_> {\nstructure Other;\n";
+    assert_eq!(defined_types(code).collect::<Vec<_>>(), ["Rows", "Kind", "Pair"]);
+}
+
+/// The types that a text defines. An indented `type` is an associated type, which may share its name.
+fn defined_types(code: &str) -> impl Iterator<Item = String> {
+    code.lines().filter_map(|line| {
+        let unindented = line.trim_start();
+        let definition = match unindented.strip_prefix("pub") {
+            Some(rest) if rest.starts_with('(') => rest.split_once(") ")?.1,
+            Some(rest) => rest.trim_start(),
+            None => unindented,
+        };
+        let keywords = ["struct ", "enum ", "trait ", "union ", "type "];
+        let keyword = keywords.into_iter().find(|keyword| definition.starts_with(keyword))?;
+        let associated = keyword == "type " && line.starts_with(' ');
+        (!associated).then(|| head(&definition[keyword.len()..]))
+    })
 }
 
 /// The type of an inherent impl that starts in this line.

@@ -3,7 +3,7 @@
 
 use crate::terminal::Start;
 use image::{Rgb, RgbImage};
-use nntop::data::{OpenOptions, Predictions};
+use nntop::data::{OpenOptions, PredictedDataset};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -59,7 +59,7 @@ fn misclassified_images_are_browsed_by_arrow_keys_in_colour() {
 /// image 3), pictures.
 #[test]
 fn files_of_pyarrow_and_numpy_are_read_alike() {
-    let open = |name| Predictions::open(&input(name), &OpenOptions::default()).unwrap();
+    let open = |name| PredictedDataset::open(&input(name), &OpenOptions::default()).unwrap();
     let parquet = open("said.parquet");
     assert_eq!(parquet.data.classes, ["cup", "pen", "tie"]);
     assert_eq!(parquet.data.test.labels, [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2]);

@@ -2,9 +2,9 @@
 //! events from the beginning.
 
 use nntop::protocol::{
-    Activity, Claim, Classified, Content, EpochStats, Event, Figure, FigureBody, Frame, Level,
-    LogLine, Outcome, Probe, Progress, Quantity, RunInfo, RunView, Saved, Status, Tune, Tuned,
-    What,
+    Activity, Claim, Classified, Content, EpochStats, Event, Figure, FigureBody, Frame, LogLevel,
+    LogLine, Outcome, Probe, ProbeQuery, Progress, Quantity, RunInfo, RunView, SavedFile, Status,
+    Tune, Tuned,
 };
 use nntop::session::wire;
 use proptest::prelude::*;
@@ -29,9 +29,9 @@ fn epoch_ended() -> impl Strategy<Value = Event> {
 
 fn frame() -> impl Strategy<Value = Event> {
     let what = prop_oneof![
-        Just(What::Confusion),
-        Just(What::Gradients),
-        (0..100_u32).prop_map(|index| What::Digit { index }),
+        Just(ProbeQuery::Confusion),
+        Just(ProbeQuery::Gradients),
+        (0..100_u32).prop_map(|index| ProbeQuery::Digit { index }),
     ];
     (what, 0..9_u32).prop_map(|(what, epoch)| {
         let content = Content::Unavailable(format!("as of {epoch}"));
@@ -77,8 +77,8 @@ fn event() -> impl Strategy<Value = Event> {
         Event::Tuned(Tuned { change, previous: 3.0, epoch, batch: 0 })
     });
     let saved = (0..99_u32)
-        .prop_map(|epoch| Event::Saved(Saved { path: "a".into(), epoch, batch: 0, bytes: 1 }));
-    let log = ".{0,12}".prop_map(|text| Event::Log(LogLine { level: Level::Info, text }));
+        .prop_map(|epoch| Event::Saved(SavedFile { path: "a".into(), epoch, batch: 0, bytes: 1 }));
+    let log = ".{0,12}".prop_map(|text| Event::Log(LogLine { level: LogLevel::Info, text }));
     let finished = prop_oneof![
         Just(Outcome::Stopped),
         Just(Outcome::Completed("all epochs".into())),
@@ -135,7 +135,7 @@ fn a_snapshot_of_thinned_curves_continues_correctly() {
             let test_accuracy = Some(1.0 - 1.0 / f64::from(epoch + 2));
             let stats = EpochStats { epoch, test_accuracy, ..EpochStats::default() };
             let text = format!("epoch {epoch}");
-            [Event::EpochEnded(stats), Event::Log(LogLine { level: Level::Info, text })]
+            [Event::EpochEnded(stats), Event::Log(LogLine { level: LogLevel::Info, text })]
         })
         .collect();
     let whole = fold(RunView::default(), &events);

@@ -1,11 +1,11 @@
 //! Time to compose a frame of the dashboard.
 
-use super::Line;
+use super::BenchRecord;
 use super::networks::Seconds;
 use crate::cli::offscreen::Offscreen;
 use crate::spec::Spec;
 use crate::train::RunOptions;
-use crate::ui::Setup;
+use crate::ui::DashboardSetup;
 use anyhow::Context;
 use ratatui::layout::Rect;
 use std::time::Instant;
@@ -16,10 +16,11 @@ const ROWS: u16 = 40;
 const FRAMES: usize = 200;
 
 /// Composes the overview of a finished run, with every probe answered.
-pub(super) fn measure() -> anyhow::Result<Line> {
+pub(super) fn measure() -> anyhow::Result<BenchRecord> {
     let spec = Spec { epochs: 3, ..Spec::default() };
     let area = Rect::new(0, 0, COLUMNS, ROWS);
-    let mut screen = Offscreen::train(spec, RunOptions::default(), Setup::default(), area)?;
+    let mut screen =
+        Offscreen::train(spec, RunOptions::default(), DashboardSetup::default(), area)?;
     let once = |_| {
         let start = Instant::now();
         screen.draw();
@@ -27,5 +28,5 @@ pub(super) fn measure() -> anyhow::Result<Line> {
     };
     let seconds = Seconds::of((0..FRAMES).map(once).collect()).context("no frame was drawn")?;
     screen.finish();
-    Ok(Line::Frame { columns: COLUMNS, rows: ROWS, milliseconds: 1e3 * seconds.median() })
+    Ok(BenchRecord::Frame { columns: COLUMNS, rows: ROWS, milliseconds: 1e3 * seconds.median() })
 }

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 /// A line of `--json`. Fields are added, never renamed.
 #[derive(Serialize)]
 #[serde(tag = "bench", rename_all = "kebab-case")]
-pub(super) enum Line {
+pub(super) enum BenchRecord {
     /// Peak of the cores, measured in registers, and the kernel path (`NNTOP_CPU`).
     Peak { threads: usize, gflops: f64, cpu: &'static str },
     /// Training, without evaluation.
@@ -51,7 +51,7 @@ pub(super) struct Speed {
 
 /// Runs the benchmarks, and prints each line as soon as it is known.
 pub(super) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
-    let mut report = Report { json: args.json, out: output::out(), network: "", batch: 0 };
+    let mut report = BenchReport { json: args.json, out: output::out(), network: "", batch: 0 };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let mut counts = vec![1];
     if cores > 1 {
@@ -61,7 +61,7 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     for &threads in &counts {
         let flops = peak::measure(threads);
         peaks.push((threads, flops));
-        report.print(&Line::Peak { threads, gflops: flops / 1e9, cpu: cpu_path()? })?;
+        report.print(&BenchRecord::Peak { threads, gflops: flops / 1e9, cpu: cpu_path()? })?;
     }
     report.explain()?;
     let wanted = |name: &str| args.only.as_ref().is_none_or(|only| name.contains(only));
@@ -72,7 +72,7 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-struct Report {
+struct BenchReport {
     json: bool,
     out: Output<'static>,
     /// Network and batch size of the previous line.
@@ -93,24 +93,24 @@ every weight for every image, including zeros. Zeros are skipped (80% of the pix
 a convolution), so a row can exceed 100% of the peak. Small networks and mini-batches are trained on
 one thread; for mini-batches of 24 images or more another thread prepares the next one.";
 
-impl Report {
+impl BenchReport {
     fn explain(&mut self) -> io::Result<()> {
         if self.json { Ok(()) } else { self.out.lines(&format!("\n{EXPLANATION}")) }
     }
 
-    fn print(&mut self, line: &Line) -> anyhow::Result<()> {
+    fn print(&mut self, line: &BenchRecord) -> anyhow::Result<()> {
         if self.json {
             self.out.json(line)?;
             return Ok(());
         }
         match line {
-            Line::Peak { threads, gflops, cpu } => {
+            BenchRecord::Peak { threads, gflops, cpu } => {
                 let peak = format!("{threads} thread(s): {gflops:.0} GFLOP/s");
                 writeln!(self.out, "peak, {peak}; {cpu} kernels")?;
             }
-            Line::Training(speed) => self.speed("train", speed)?,
-            Line::Inference(speed) => self.speed("infer", speed)?,
-            Line::Frame { columns, rows, milliseconds } => {
+            BenchRecord::Training(speed) => self.speed("train", speed)?,
+            BenchRecord::Inference(speed) => self.speed("infer", speed)?,
+            BenchRecord::Frame { columns, rows, milliseconds } => {
                 writeln!(self.out, "dashboard, a frame at {columns}×{rows}: {milliseconds:.2} ms")?;
             }
         }

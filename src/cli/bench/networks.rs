@@ -1,6 +1,6 @@
 //! Benchmarks of training and inference of several networks.
 
-use super::{COUNTED, Line, Speed};
+use super::{BenchRecord, COUNTED, Speed};
 use crate::data::Dataset;
 use crate::model::Model;
 use crate::nn::{Activation, Cost, Init, Network};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// A network to measure.
-struct Row {
+struct BenchNetwork {
     network: &'static str,
     cost: Cost,
     cost_name: &'static str,
@@ -24,7 +24,7 @@ struct Row {
     long: bool,
 }
 
-impl Row {
+impl BenchNetwork {
     const fn dense(network: &'static str, batch: u32) -> Self {
         Self {
             network,
@@ -53,13 +53,18 @@ impl Row {
 const CONVOLUTIONAL: &str = "conv20x5-pool2-conv40x5-pool2-dense100-softmax10";
 const DROPOUT: &str = "conv20x5-pool2-conv40x5-pool2-dense1000-drop0.5-dense1000-drop0.5-softmax10";
 
-const ROWS: &[Row] = &[
-    Row { cost: Cost::Quadratic, cost_name: "quadratic", eta: 3.0, ..Row::dense("784,30,10", 10) },
-    Row::dense("784,100,10", 10),
-    Row::dense("784,100,10", 64),
-    Row::convolutional(CONVOLUTIONAL, 10, 0.03),
-    Row::convolutional(CONVOLUTIONAL, 64, 0.1),
-    Row::convolutional(DROPOUT, 64, 0.1),
+const ROWS: &[BenchNetwork] = &[
+    BenchNetwork {
+        cost: Cost::Quadratic,
+        cost_name: "quadratic",
+        eta: 3.0,
+        ..BenchNetwork::dense("784,30,10", 10)
+    },
+    BenchNetwork::dense("784,100,10", 10),
+    BenchNetwork::dense("784,100,10", 64),
+    BenchNetwork::convolutional(CONVOLUTIONAL, 10, 0.03),
+    BenchNetwork::convolutional(CONVOLUTIONAL, 64, 0.1),
+    BenchNetwork::convolutional(DROPOUT, 64, 0.1),
 ];
 
 /// Passes over the test images.
@@ -77,7 +82,7 @@ pub(super) fn measure(
     peaks: &[(usize, f64)],
     quick: bool,
     wanted: impl Fn(&str) -> bool,
-    mut print: impl FnMut(Line) -> anyhow::Result<()>,
+    mut print: impl FnMut(BenchRecord) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let data = Arc::new(Dataset::embedded());
     for row in ROWS.iter().filter(|row| wanted(row.network)) {
@@ -87,13 +92,13 @@ pub(super) fn measure(
             let images = spec.train_size.map_or(data.train.len(), |size| size as usize);
             let (training, asking) = operations(&network);
             let seconds = train(&spec, &data)?;
-            let pace = Pace { threads, peak, images, epoch: data.train.len(), seconds };
-            print(Line::Training(row.speed(&pace, training)))?;
+            let pace = SpeedMeasurement { threads, peak, images, epoch: data.train.len(), seconds };
+            print(BenchRecord::Training(row.speed(&pace, training)))?;
             let passes = if row.long { SLOW_PASSES } else { PASSES };
             let seconds = infer(&spec, network, &data, threads, passes)?;
             let images = data.test.len();
-            let pace = Pace { threads, peak, images, epoch: images, seconds };
-            print(Line::Inference(row.speed(&pace, asking)))?;
+            let pace = SpeedMeasurement { threads, peak, images, epoch: images, seconds };
+            print(BenchRecord::Inference(row.speed(&pace, asking)))?;
         }
     }
     Ok(())
@@ -108,7 +113,7 @@ fn operations(network: &Network) -> (f64, f64) {
     (6.0 * all - 2.0 * first, 2.0 * all)
 }
 
-impl Row {
+impl BenchNetwork {
     fn spec(&self, quick: bool, threads: usize) -> Spec {
         let epochs = if self.long || quick { MIN_EPOCHS } else { 10 };
         Spec {
@@ -126,7 +131,7 @@ impl Row {
     }
 
     /// `operations`: floating-point operations per image.
-    fn speed(&self, pace: &Pace, operations: f64) -> Speed {
+    fn speed(&self, pace: &SpeedMeasurement, operations: f64) -> Speed {
         let images_per_second = pace.images as f64 / pace.seconds.median();
         let flops = images_per_second * operations;
         Speed {
@@ -148,7 +153,7 @@ impl Row {
 }
 
 /// A measurement.
-struct Pace {
+struct SpeedMeasurement {
     threads: usize,
     /// Peak of this number of threads in floating-point operations per second.
     peak: f64,

@@ -4,18 +4,18 @@ mod list;
 mod table;
 
 use super::args::{OutputArgs, SessionArgs};
-use super::dashboard::{self, Shown};
+use super::dashboard::{self, DashboardOutcome};
 use super::display::DisplayArgs;
 use super::error::Usage;
-use super::headless::{self, Format};
+use super::headless::{self, OutputFormat};
 use super::sessions::{self, Begun, Start};
 use super::setup;
 use super::{FAILURE, REFUTED, output, signals};
 use crate::book::{EXPERIMENTS, Experiment};
 use crate::jobs::{Options, Running};
 use crate::protocol::{Command, Outcome, RunView};
-use crate::session::Task;
-use crate::ui::{Exit, Setup, ViewId};
+use crate::session::SessionTask;
+use crate::ui::{DashboardSetup, Exit, ViewId};
 use anyhow::Context;
 use clap::Args;
 use crossbeam_channel::Sender;
@@ -90,7 +90,7 @@ fn one(
     let headless = output.json || output.headless || !dashboard::has_terminal();
     let mut notice = None;
     if session.detach || !(session.inline || headless) {
-        let task = Task::experiment(experiment.id, options);
+        let task = SessionTask::experiment(experiment.id, options);
         let start = Start { name: session.name.as_deref(), task, resume: None, past: None };
         match sessions::begin(start, session.detach, display)? {
             Begun::InSession(code) => return Ok(code),
@@ -112,14 +112,14 @@ fn show(
 ) -> anyhow::Result<ExitCode> {
     let running = Running::spawn(experiment, options).context("cannot start a thread")?;
     let name = experiment.id.into();
-    let setup = Setup { name, view: ViewId::Book, notice, ..setup::of_process(display) };
-    let Shown { exit, view } =
+    let setup = DashboardSetup { name, view: ViewId::Book, notice, ..setup::of_process(display) };
+    let DashboardOutcome { exit, view } =
         dashboard::follow(&running.commands, &running.events, setup, display)?;
     running.join();
     if exit? != Exit::Gone {
         summarize(&view)?;
     }
-    Ok(Verdict::of(&view).code())
+    Ok(ExperimentOutcome::of(&view).code())
 }
 
 /// Prints a summary after the dashboard has closed.
@@ -139,14 +139,14 @@ fn summarize(view: &RunView) -> io::Result<()> {
 
 /// Results of experiments, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Verdict {
+enum ExperimentOutcome {
     Fine,
     /// A claim does not hold.
     Refuted,
     Failed,
 }
 
-impl Verdict {
+impl ExperimentOutcome {
     fn of(view: &RunView) -> Self {
         if dashboard::ended_badly(view) {
             Self::Failed
@@ -172,11 +172,11 @@ fn print(
     options: Options,
     output: &OutputArgs,
 ) -> anyhow::Result<ExitCode> {
-    let format = if output.json { Format::Json } else { Format::Text };
+    let format = if output.json { OutputFormat::Json } else { OutputFormat::Text };
     let signal = Arc::new(Mutex::new(Signal::default()));
     let stopped = Arc::clone(&signal);
     signals::on_signal(move || lock(&stopped).stop()).context("cannot listen for signals")?;
-    let mut verdict = Verdict::Fine;
+    let mut verdict = ExperimentOutcome::Fine;
     for experiment in experiments {
         let running = Running::spawn(experiment, options).context("cannot start a thread")?;
         lock(&signal).watch(&running.commands);
@@ -190,7 +190,7 @@ fn print(
         {
             writeln!(output::err(), "error: {}: {reason}", experiment.id)?;
         }
-        verdict = verdict.max(Verdict::of(&view));
+        verdict = verdict.max(ExperimentOutcome::of(&view));
         if view.outcome == Some(Outcome::Stopped) {
             break;
         }

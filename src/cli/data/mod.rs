@@ -6,7 +6,7 @@ use super::display::DisplayArgs;
 use super::error::Usage;
 use super::output::{self, Output};
 use crate::data::{
-    DataError, Dataset, Images, OpenOptions, Predictions, Summary, first_of_each_class,
+    DataError, Dataset, DatasetSummary, Images, OpenOptions, PredictedDataset, first_of_each_class,
 };
 use crate::protocol::printable;
 use clap::Args;
@@ -51,8 +51,8 @@ impl DataArgs {
 
 impl DataArgs {
     /// Reads a table of predictions; prints the progress of reading its images on a terminal.
-    pub(super) fn predictions(&self, file: &Path) -> Result<Predictions, Usage> {
-        let read = |progress| Predictions::open(file, &self.shape.options(progress));
+    pub(super) fn predictions(&self, file: &Path) -> Result<PredictedDataset, Usage> {
+        let read = |progress| PredictedDataset::open(file, &self.shape.options(progress));
         with_progress(read).map_err(|error| Usage::value("--predictions", error))
     }
 }
@@ -130,7 +130,7 @@ pub(super) struct ShowArgs {
 
 /// The line of `--json`. Fields are added, never renamed.
 #[derive(Serialize)]
-struct Line<'a> {
+struct DataRecord<'a> {
     event: &'static str,
     name: &'a str,
     width: usize,
@@ -158,12 +158,12 @@ pub(super) fn run(args: &ShowArgs, display: &DisplayArgs) -> anyhow::Result<Exit
         }
         None => Dataset::embedded(),
     };
-    let summary = Summary::of(&data);
+    let summary = DatasetSummary::of(&data);
     let mut out = output::out();
     if args.json {
         let Images { width, height, channels, .. } = data.train;
-        let Summary { counts, duplicates, contradictions, leaked, blank } = &summary;
-        let line = Line {
+        let DatasetSummary { counts, duplicates, contradictions, leaked, blank } = &summary;
+        let line = DataRecord {
             event: "data",
             name: &data.name,
             width,
@@ -195,7 +195,7 @@ pub(super) fn run(args: &ShowArgs, display: &DisplayArgs) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(out: &mut Output, data: &Dataset, summary: &Summary) -> io::Result<()> {
+fn print(out: &mut Output, data: &Dataset, summary: &DatasetSummary) -> io::Result<()> {
     let Images { width, height, channels, .. } = data.train;
     let colour = if channels == 3 { "colour" } else { "grey" };
     writeln!(out, "{}: images of {width}×{height} pixels, {colour}", data.name)?;
@@ -218,7 +218,7 @@ fn print(out: &mut Output, data: &Dataset, summary: &Summary) -> io::Result<()> 
             writeln!(out, "no {name} image of: {}", names.join(", "))?;
         }
     }
-    let Summary { duplicates, contradictions, leaked, blank, .. } = summary;
+    let DatasetSummary { duplicates, contradictions, leaked, blank, .. } = summary;
     writeln!(
         out,
         "{duplicates} images equal an earlier one, {contradictions} of them with another label"
@@ -272,7 +272,7 @@ mod tests {
             ..Dataset::default()
         };
         let mut bytes = Vec::new();
-        print(&mut Output::to(&mut bytes), &data, &Summary::of(&data)).unwrap();
+        print(&mut Output::to(&mut bytes), &data, &DatasetSummary::of(&data)).unwrap();
         let text = String::from_utf8(bytes).unwrap();
         assert!(text.contains("1×1 pixels, grey"), "{text}");
         assert!(text.contains("no test image of: dog"), "{text}");

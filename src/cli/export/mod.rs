@@ -15,7 +15,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use table::{Measurement, RowWriter, Table};
+use table::{ExportedValue, RowWriter, TableWriter};
 
 const AFTER_HELP: &str = "\
 The long form has the columns run, metric, step, wall_time (seconds since 1970) and value, one row
@@ -40,7 +40,7 @@ pub(super) struct ExportArgs {
     metrics: Vec<String>,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: ExportFormat,
     /// One row per step and one column per metric, instead of one row per value; if a metric was
     /// logged several times at a step, the step has several rows
     #[arg(long)]
@@ -49,7 +49,7 @@ pub(super) struct ExportArgs {
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum ExportFormat {
     /// Comma-separated values with a header
     #[default]
     Csv,
@@ -59,11 +59,11 @@ enum Format {
     Parquet,
 }
 
-impl Format {
+impl ExportFormat {
     fn writer(self) -> anyhow::Result<Box<dyn RowWriter>> {
         Ok(match self {
             Self::Csv => Box::new(text::Csv::new(output::in_blocks())),
-            Self::Jsonl => Box::new(text::JsonLines::new(output::in_blocks())),
+            Self::Jsonl => Box::new(text::JsonLinesWriter::new(output::in_blocks())),
             Self::Parquet => return parquet_writer(),
         })
     }
@@ -85,7 +85,7 @@ fn parquet_writer() -> anyhow::Result<Box<dyn RowWriter>> {
 }
 
 /// A source of values.
-enum Source {
+enum ExportSource {
     Run(RunDir),
     Path(PathBuf),
 }
@@ -94,16 +94,16 @@ enum Source {
 pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let home = Home::of_user()?;
     let sources = args.sources.iter().map(|source| find(&home, source));
-    let sources = sources.collect::<anyhow::Result<Vec<Source>>>()?;
+    let sources = sources.collect::<anyhow::Result<Vec<ExportSource>>>()?;
     let wanted = |name: &str| {
         args.metrics.is_empty() || args.metrics.iter().any(|glob| matches_glob(glob, name))
     };
-    let mut table = Table::new(args.format.writer()?, args.wide)?;
+    let mut table = TableWriter::new(args.format.writer()?, args.wide)?;
     let mut paths = Vec::new();
     for source in sources {
         match source {
-            Source::Run(run) => own(&run, &wanted, &mut table)?,
-            Source::Path(path) => paths.push(path),
+            ExportSource::Run(run) => own(&run, &wanted, &mut table)?,
+            ExportSource::Path(path) => paths.push(path),
         }
     }
     if !paths.is_empty() {
@@ -115,13 +115,13 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
 
 /// The run with exactly this name, or else the file or directory at this path, or else the run
 /// whose name starts with it.
-fn find(home: &Home, source: &Path) -> anyhow::Result<Source> {
+fn find(home: &Home, source: &Path) -> anyhow::Result<ExportSource> {
     let found = source.to_str().map(|name| home.find(name));
     match found {
         Some(Ok(run)) if run.name().as_str() == source.as_os_str() || !source.exists() => {
-            Ok(Source::Run(run))
+            Ok(ExportSource::Run(run))
         }
-        _ if source.exists() => Ok(Source::Path(source.to_path_buf())),
+        _ if source.exists() => Ok(ExportSource::Path(source.to_path_buf())),
         Some(Err(error @ (PlaceError::Unknown(_) | PlaceError::Ambiguous { .. }))) => {
             let problem = format!("{error}, and there is no such file or directory");
             Err(Usage::because(problem).into())
@@ -135,7 +135,7 @@ fn find(home: &Home, source: &Path) -> anyhow::Result<Source> {
 }
 
 /// Exports a run of nntop, in chronological order.
-fn own(run: &RunDir, wanted: &dyn Fn(&str) -> bool, table: &mut Table) -> anyhow::Result<()> {
+fn own(run: &RunDir, wanted: &dyn Fn(&str) -> bool, table: &mut TableWriter) -> anyhow::Result<()> {
     let name = run.name();
     // A job trains several networks in turn, which are distinguished by their titles.
     let mut part = name.clone();
@@ -153,7 +153,7 @@ fn own(run: &RunDir, wanted: &dyn Fn(&str) -> bool, table: &mut Table) -> anyhow
         };
         for (metric, value) in values.iter().filter(|(metric, _)| wanted(metric)) {
             if written.is_ok() {
-                written = table.push(&Measurement {
+                written = table.push(&ExportedValue {
                     run: &part,
                     metric,
                     step,
@@ -176,7 +176,7 @@ fn epoch(at: f64, stats: &EpochStats) -> (i64, f64, Vec<(String, f64)>) {
 fn below(
     paths: Vec<PathBuf>,
     wanted: &dyn Fn(&str) -> bool,
-    table: &mut Table,
+    table: &mut TableWriter,
 ) -> anyhow::Result<()> {
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let mut catalog = Catalog::new(paths);
@@ -196,9 +196,9 @@ fn below(
     Ok(())
 }
 
-fn push_all(run: &str, metric: &Metric, table: &mut Table) -> std::io::Result<()> {
+fn push_all(run: &str, metric: &Metric, table: &mut TableWriter) -> std::io::Result<()> {
     metric.points().try_for_each(|point| {
-        table.push(&Measurement {
+        table.push(&ExportedValue {
             run,
             metric: &metric.name,
             step: point.step,

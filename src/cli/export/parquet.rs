@@ -1,7 +1,7 @@
 //! A table as a Parquet file with dictionary-encoded texts and 64-bit numbers, compressed with
 //! Snappy.
 
-use super::table::{Measurement, RowWriter, WIDE_COLUMNS, WideRow};
+use super::table::{ExportedValue, RowWriter, WIDE_COLUMNS, WideRow};
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
@@ -20,27 +20,27 @@ pub(super) struct ParquetTable<W: Write + Send> {
     /// The target, until the columns are known.
     target: Option<W>,
     file: Option<SerializedFileWriter<W>>,
-    columns: Vec<Column>,
+    columns: Vec<ColumnBuffer>,
     rows: usize,
 }
 
 /// The buffered values of a column.
-enum Column {
-    Text(Texts),
+enum ColumnBuffer {
+    Text(TextBuffer),
     Step(Vec<i64>),
-    Number(Numbers),
+    Number(NumberBuffer),
 }
 
 /// Texts; consecutive equal ones are stored once.
 #[derive(Default)]
-struct Texts {
+struct TextBuffer {
     values: Vec<ByteArray>,
     last: Option<(String, ByteArray)>,
 }
 
 /// Numbers, and whether each row has one.
 #[derive(Default)]
-struct Numbers {
+struct NumberBuffer {
     values: Vec<f64>,
     present: Vec<i16>,
     /// Whether values may be missing.
@@ -52,7 +52,7 @@ impl<W: Write + Send> ParquetTable<W> {
         Self { target: Some(target), file: None, columns: Vec::new(), rows: 0 }
     }
 
-    fn begin(&mut self, fields: Vec<(String, Column)>) -> io::Result<()> {
+    fn begin(&mut self, fields: Vec<(String, ColumnBuffer)>) -> io::Result<()> {
         let types = fields.iter().map(|(name, column)| column.field(name));
         let types = types.collect::<Result<Vec<TypePtr>, _>>().map_err(io_error)?;
         let schema =
@@ -89,16 +89,19 @@ impl<W: Write + Send> ParquetTable<W> {
 impl<W: Write + Send> RowWriter for ParquetTable<W> {
     fn begin_long(&mut self) -> io::Result<()> {
         let fields = vec![
-            ("run", Column::Text(Texts::default())),
-            ("metric", Column::Text(Texts::default())),
-            ("step", Column::Step(Vec::new())),
-            ("wall_time", Column::Number(Numbers { optional: true, ..Numbers::default() })),
-            ("value", Column::Number(Numbers::default())),
+            ("run", ColumnBuffer::Text(TextBuffer::default())),
+            ("metric", ColumnBuffer::Text(TextBuffer::default())),
+            ("step", ColumnBuffer::Step(Vec::new())),
+            (
+                "wall_time",
+                ColumnBuffer::Number(NumberBuffer { optional: true, ..NumberBuffer::default() }),
+            ),
+            ("value", ColumnBuffer::Number(NumberBuffer::default())),
         ];
         self.begin(fields.into_iter().map(|(name, column)| (name.to_owned(), column)).collect())
     }
 
-    fn long(&mut self, row: &Measurement<'_>) -> io::Result<()> {
+    fn long(&mut self, row: &ExportedValue<'_>) -> io::Result<()> {
         if let [run, metric, step, wall_time, value] = self.columns.as_mut_slice() {
             run.text(row.run);
             metric.text(row.metric);
@@ -111,10 +114,11 @@ impl<W: Write + Send> RowWriter for ParquetTable<W> {
 
     fn begin_wide(&mut self, metrics: &[String]) -> io::Result<()> {
         let [run, step, wall_time] = WIDE_COLUMNS.map(str::to_owned);
-        let numbers = || Column::Number(Numbers { optional: true, ..Numbers::default() });
+        let numbers =
+            || ColumnBuffer::Number(NumberBuffer { optional: true, ..NumberBuffer::default() });
         let mut fields = vec![
-            (run, Column::Text(Texts::default())),
-            (step, Column::Step(Vec::new())),
+            (run, ColumnBuffer::Text(TextBuffer::default())),
+            (step, ColumnBuffer::Step(Vec::new())),
             (wall_time, numbers()),
         ];
         fields.extend(metrics.iter().map(|metric| (metric.clone(), numbers())));
@@ -140,7 +144,7 @@ impl<W: Write + Send> RowWriter for ParquetTable<W> {
     }
 }
 
-impl Column {
+impl ColumnBuffer {
     fn field(&self, name: &str) -> Result<TypePtr, ParquetError> {
         let (kind, logical, repetition) = match self {
             Self::Text(_) => {
@@ -221,18 +225,18 @@ fn io_error(error: ParquetError) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::export::table::Table;
+    use crate::cli::export::table::TableWriter;
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use std::fs::File;
 
     fn rows(wide: bool) -> Vec<String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         let target = File::create(file.path()).unwrap();
-        let mut table = Table::new(Box::new(ParquetTable::new(target)), wide).unwrap();
+        let mut table = TableWriter::new(Box::new(ParquetTable::new(target)), wide).unwrap();
         for (metric, step, wall_time, value) in
             [("a", 1, Some(1.5), 0.25), ("b", 1, None, f64::INFINITY), ("a", 2, None, 3.5)]
         {
-            table.push(&Measurement { run: "r/1", metric, step, wall_time, value }).unwrap();
+            table.push(&ExportedValue { run: "r/1", metric, step, wall_time, value }).unwrap();
         }
         table.finish().unwrap();
         let reader = SerializedFileReader::new(File::open(file.path()).unwrap()).unwrap();

@@ -5,7 +5,7 @@ use std::io;
 
 /// One measured value.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Measurement<'a> {
+pub(super) struct ExportedValue<'a> {
     pub(super) run: &'a str,
     pub(super) metric: &'a str,
     /// Epochs, or whatever the source counts.
@@ -31,7 +31,7 @@ pub(super) trait RowWriter {
     /// The header of the long form.
     fn begin_long(&mut self) -> io::Result<()>;
 
-    fn long(&mut self, row: &Measurement<'_>) -> io::Result<()>;
+    fn long(&mut self, row: &ExportedValue<'_>) -> io::Result<()>;
 
     /// The header of the wide form, with one column per metric.
     fn begin_wide(&mut self, metrics: &[String]) -> io::Result<()>;
@@ -43,12 +43,12 @@ pub(super) trait RowWriter {
 
 /// A table that is being written. The long form is written immediately; the wide form needs all
 /// values first to know its columns.
-pub(super) struct Table {
+pub(super) struct TableWriter {
     writer: Box<dyn RowWriter>,
     wide: Option<Wide>,
 }
 
-impl Table {
+impl TableWriter {
     /// Starts a table.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl Table {
     }
 
     /// Adds a value.
-    pub(super) fn push(&mut self, value: &Measurement<'_>) -> io::Result<()> {
+    pub(super) fn push(&mut self, value: &ExportedValue<'_>) -> io::Result<()> {
         match &mut self.wide {
             Some(wide) => {
                 wide.push(value);
@@ -85,13 +85,13 @@ impl Table {
 struct Wide {
     metrics: Vec<String>,
     columns: HashMap<String, usize>,
-    runs: Vec<(String, Vec<Cell>)>,
+    runs: Vec<(String, Vec<WideCell>)>,
     places: HashMap<String, usize>,
 }
 
 /// A value and its column.
 #[derive(Clone, Copy)]
-struct Cell {
+struct WideCell {
     step: i64,
     column: usize,
     wall_time: Option<f64>,
@@ -102,7 +102,7 @@ struct Cell {
 pub(super) const WIDE_COLUMNS: [&str; 3] = ["run", "step", "wall_time"];
 
 impl Wide {
-    fn push(&mut self, value: &Measurement<'_>) {
+    fn push(&mut self, value: &ExportedValue<'_>) {
         let column = if let Some(&column) = self.columns.get(value.metric) {
             column
         } else {
@@ -119,8 +119,8 @@ impl Wide {
             self.runs.push((value.run.to_owned(), Vec::new()));
             self.runs.len() - 1
         };
-        let Measurement { step, wall_time, value, .. } = *value;
-        self.runs[place].1.push(Cell { step, column, wall_time, value });
+        let ExportedValue { step, wall_time, value, .. } = *value;
+        self.runs[place].1.push(WideCell { step, column, wall_time, value });
     }
 
     fn write(self, writer: &mut dyn RowWriter) -> io::Result<()> {
@@ -130,7 +130,7 @@ impl Wide {
             // The sort is stable: values of the same metric and step stay in order.
             cells.sort_by_key(|cell| (cell.step, cell.column));
             for step_cells in cells.chunk_by(|a, b| a.step == b.step) {
-                let columns: Vec<&[Cell]> =
+                let columns: Vec<&[WideCell]> =
                     step_cells.chunk_by(|a, b| a.column == b.column).collect();
                 let rows = columns.iter().map(|cells| cells.len()).max().unwrap_or(0);
                 for row in 0..rows {
@@ -166,7 +166,7 @@ mod tests {
             Ok(())
         }
 
-        fn long(&mut self, row: &Measurement<'_>) -> io::Result<()> {
+        fn long(&mut self, row: &ExportedValue<'_>) -> io::Result<()> {
             self.0.borrow_mut().push(format!("{} {} {}", row.run, row.metric, row.value));
             Ok(())
         }
@@ -190,8 +190,8 @@ mod tests {
     #[test]
     fn a_step_has_several_rows_if_a_metric_was_logged_repeatedly() {
         let recorded = Recorded::default();
-        let mut table = Table::new(Box::new(recorded.clone()), true).unwrap();
-        let value = |metric, step, value| Measurement {
+        let mut table = TableWriter::new(Box::new(recorded.clone()), true).unwrap();
+        let value = |metric, step, value| ExportedValue {
             run: "r",
             metric,
             step,

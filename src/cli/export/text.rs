@@ -1,6 +1,6 @@
 //! Tables as comma-separated values or as JSON lines.
 
-use super::table::{Measurement, RowWriter, WIDE_COLUMNS, WideRow};
+use super::table::{ExportedValue, RowWriter, WIDE_COLUMNS, WideRow};
 use crate::cli::logs::json_number;
 use crate::cli::output::Output;
 use serde::Serialize;
@@ -45,7 +45,7 @@ impl RowWriter for Csv {
         writeln!(self.out, "run,metric,step,wall_time,value")
     }
 
-    fn long(&mut self, row: &Measurement<'_>) -> io::Result<()> {
+    fn long(&mut self, row: &ExportedValue<'_>) -> io::Result<()> {
         quote(row.run, &mut self.line);
         self.line.push(',');
         quote(row.metric, &mut self.line);
@@ -90,12 +90,12 @@ fn quote(text: &str, line: &mut String) {
 }
 
 /// One JSON object per line.
-pub(super) struct JsonLines {
+pub(super) struct JsonLinesWriter {
     out: Output<'static>,
     metrics: Vec<String>,
 }
 
-impl JsonLines {
+impl JsonLinesWriter {
     pub(super) fn new(out: Output<'static>) -> Self {
         Self { out, metrics: Vec::new() }
     }
@@ -103,7 +103,7 @@ impl JsonLines {
 
 /// A row of the long form.
 #[derive(Serialize)]
-struct Object<'a> {
+struct LongRow<'a> {
     run: &'a str,
     metric: &'a str,
     step: i64,
@@ -111,14 +111,14 @@ struct Object<'a> {
     value: Json,
 }
 
-impl RowWriter for JsonLines {
+impl RowWriter for JsonLinesWriter {
     fn begin_long(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    fn long(&mut self, row: &Measurement<'_>) -> io::Result<()> {
-        let Measurement { run, metric, step, wall_time, value } = *row;
-        self.out.json(&Object { run, metric, step, wall_time, value: json_number(value) })
+    fn long(&mut self, row: &ExportedValue<'_>) -> io::Result<()> {
+        let ExportedValue { run, metric, step, wall_time, value } = *row;
+        self.out.json(&LongRow { run, metric, step, wall_time, value: json_number(value) })
     }
 
     fn begin_wide(&mut self, metrics: &[String]) -> io::Result<()> {
@@ -148,7 +148,7 @@ impl RowWriter for JsonLines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::export::table::Table;
+    use crate::cli::export::table::TableWriter;
     use std::cell::RefCell;
     use std::rc::Rc;
 
@@ -166,16 +166,16 @@ mod tests {
         }
     }
 
-    fn value<'a>(run: &'a str, metric: &'a str, step: i64, value: f64) -> Measurement<'a> {
-        Measurement { run, metric, step, wall_time: Some(1.5), value }
+    fn value<'a>(run: &'a str, metric: &'a str, step: i64, value: f64) -> ExportedValue<'a> {
+        ExportedValue { run, metric, step, wall_time: Some(1.5), value }
     }
 
-    fn written(values: &[Measurement<'_>], json: bool, wide: bool) -> String {
+    fn written(values: &[ExportedValue<'_>], json: bool, wide: bool) -> String {
         let bytes = Bytes::default();
         let out = Output::to(bytes.clone());
         let writer: Box<dyn RowWriter> =
-            if json { Box::new(JsonLines::new(out)) } else { Box::new(Csv::new(out)) };
-        let mut table = Table::new(writer, wide).unwrap();
+            if json { Box::new(JsonLinesWriter::new(out)) } else { Box::new(Csv::new(out)) };
+        let mut table = TableWriter::new(writer, wide).unwrap();
         for value in values {
             table.push(value).unwrap();
         }

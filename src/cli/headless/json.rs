@@ -1,14 +1,14 @@
 //! One JSON object per line, which scripts rely on: fields are added, never renamed.
 
 use crate::cli::output::Output;
-use crate::protocol::{Claim, EpochStats, Event, Level, LogLine, Outcome, Quantity, RunView};
+use crate::protocol::{Claim, EpochStats, Event, LogLevel, LogLine, Outcome, Quantity, RunView};
 use serde::Serialize;
 use serde_json::Value;
 use std::io;
 
 /// An object whose first field is its type.
 #[derive(Serialize)]
-struct Line<'a, T> {
+struct TypedRecord<'a, T> {
     event: &'static str,
     #[serde(flatten)]
     body: &'a T,
@@ -41,7 +41,7 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut Output<'_>) -> io::
         Event::Metrics(metrics) => line(out, "metrics", metrics),
         Event::Tunable(tunable) => line(out, "tunable", tunable),
         Event::Refused(reason) => {
-            line(out, "log", &LogLine { level: Level::Warning, text: reason.clone() })
+            line(out, "log", &LogLine { level: LogLevel::Warning, text: reason.clone() })
         }
         Event::Finished(outcome) => {
             view.claims.iter().try_for_each(|claim| self::claim(claim, out))?;
@@ -85,7 +85,7 @@ fn claim(claim: &Claim, out: &mut Output<'_>) -> io::Result<()> {
 
 /// NaN and infinity become null.
 fn line<T: Serialize>(out: &mut Output<'_>, event: &'static str, body: &T) -> io::Result<()> {
-    out.json(&Line { event, body })
+    out.json(&TypedRecord { event, body })
 }
 
 fn finished<'a>(outcome: &'a Outcome, view: &RunView) -> Finished<'a> {

@@ -16,7 +16,7 @@ use text::counted;
 
 /// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum OutputFormat {
     /// Aligned columns for people; comments start with `#`.
     Text,
     /// One JSON object per line for programs.
@@ -36,7 +36,7 @@ pub(super) fn run(
         let _ = stop.send(Command::Stop);
     })
     .context("cannot listen for signals")?;
-    let format = if output.json { Format::Json } else { Format::Text };
+    let format = if output.json { OutputFormat::Json } else { OutputFormat::Text };
     let (mut out, mut bar) = (output::out(), has_bar().then(output::err));
     let view = follow(events, commands, format, &mut out, bar.as_mut())?;
     if notify {
@@ -82,7 +82,7 @@ pub(super) fn ring(text: &str) {
 pub(super) fn follow(
     events: &Receiver<Event>,
     commands: &Sender<Command>,
-    format: Format,
+    format: OutputFormat,
     out: &mut Output<'_>,
     mut bar: Option<&mut Output<'_>>,
 ) -> io::Result<RunView> {
@@ -90,7 +90,7 @@ pub(super) fn follow(
     let mut listening = true;
     for event in events {
         view.apply(&event);
-        if let (Some(bar), Format::Text) = (&mut bar, format) {
+        if let (Some(bar), OutputFormat::Text) = (&mut bar, format) {
             // A progress bar that cannot be drawn does not end a run.
             let _ = text::bar(&event, &view, bar);
         }
@@ -119,10 +119,15 @@ pub(super) fn print_claims(view: &RunView) -> io::Result<()> {
     view.claims.iter().try_for_each(|claim| text::claim(claim, &mut out))
 }
 
-fn print(event: &Event, view: &RunView, format: Format, out: &mut Output<'_>) -> io::Result<()> {
+fn print(
+    event: &Event,
+    view: &RunView,
+    format: OutputFormat,
+    out: &mut Output<'_>,
+) -> io::Result<()> {
     match format {
-        Format::Text => text::print(event, view, out)?,
-        Format::Json => json::print(event, view, out)?,
+        OutputFormat::Text => text::print(event, view, out)?,
+        OutputFormat::Json => json::print(event, view, out)?,
     }
     out.flush()
 }

@@ -29,7 +29,7 @@ fn sample_events(outcome: Outcome) -> Vec<Event> {
     ]
 }
 
-fn printed(format: Format, events: Vec<Event>) -> (String, Outcome) {
+fn printed(format: OutputFormat, events: Vec<Event>) -> (String, Outcome) {
     let (sender, events_out) = unbounded();
     let (commands, _kept) = unbounded();
     for event in events {
@@ -43,7 +43,7 @@ fn printed(format: Format, events: Vec<Event>) -> (String, Outcome) {
 
 #[test]
 fn json_lines_have_the_documented_fields() {
-    let (text, outcome) = printed(Format::Json, sample_events(Outcome::Stopped));
+    let (text, outcome) = printed(OutputFormat::Json, sample_events(Outcome::Stopped));
     assert_eq!(outcome, Outcome::Stopped);
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let kinds: Vec<&str> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
@@ -63,7 +63,8 @@ fn json_lines_have_the_documented_fields() {
 
 #[test]
 fn text_has_one_aligned_line_per_epoch() {
-    let (text, _) = printed(Format::Text, sample_events(Outcome::Completed("every epoch".into())));
+    let (text, _) =
+        printed(OutputFormat::Text, sample_events(Outcome::Completed("every epoch".into())));
     let rows: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(rows.len(), 3, "{text}");
     let header = text.lines().filter(|line| line.starts_with('#')).nth(2).unwrap();
@@ -75,7 +76,7 @@ fn text_has_one_aligned_line_per_epoch() {
 
 #[test]
 fn a_run_whose_channel_closes_has_failed() {
-    let (_, outcome) = printed(Format::Text, vec![epoch(0, 0.1, 0.1)]);
+    let (_, outcome) = printed(OutputFormat::Text, vec![epoch(0, 0.1, 0.1)]);
     assert!(matches!(outcome, Outcome::Failed(_)));
 }
 
@@ -103,7 +104,8 @@ fn closing_the_pipe_stops_the_run() {
     for event in sample_events(Outcome::Stopped) {
         sender.send(event).unwrap();
     }
-    let view = follow(&events, &commands, Format::Json, &mut Output::to(Closing(1)), None).unwrap();
+    let view =
+        follow(&events, &commands, OutputFormat::Json, &mut Output::to(Closing(1)), None).unwrap();
     let outcome = view.outcome.unwrap();
     assert_eq!(outcome, Outcome::Stopped);
     assert_eq!(received.try_iter().collect::<Vec<_>>(), [Command::Stop]);
@@ -119,7 +121,7 @@ fn the_bar_shows_progress_and_is_cleared() {
     let (mut out, mut bar) = (Vec::new(), Vec::new());
     {
         let (mut out, mut bar) = (Output::to(&mut out), Output::to(&mut bar));
-        follow(&events, &commands, Format::Text, &mut out, Some(&mut bar)).unwrap();
+        follow(&events, &commands, OutputFormat::Text, &mut out, Some(&mut bar)).unwrap();
     }
     let bar = String::from_utf8(bar).unwrap();
     assert!(bar.contains("[###############---------------]  50%"), "{bar}");

@@ -1,12 +1,12 @@
 //! A comparison of runs as text: differences in their configuration, and their metrics.
 
-use super::table::{Shown, columns, short};
+use super::table::{TableSelection, columns, short};
 use crate::catalog::metric::summarize;
 use crate::catalog::{Catalog, Run, group};
 use crate::cli::output;
 use std::io;
 
-pub(super) fn print(catalog: &Catalog, shown: &Shown) -> io::Result<()> {
+pub(super) fn print(catalog: &Catalog, shown: &TableSelection) -> io::Result<()> {
     let runs = shown.runs(catalog);
     if runs.is_empty() {
         return writeln!(output::err(), "no run matches");

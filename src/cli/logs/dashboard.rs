@@ -2,9 +2,9 @@
 
 use crate::catalog::Catalog;
 use crate::cli::display::DisplayArgs;
-use crate::cli::run_source::{self, Followed};
+use crate::cli::run_source::{self, FollowedRuns};
 use crate::cli::setup;
-use crate::ui::{self, App, Setup, ViewId, text};
+use crate::ui::{self, App, DashboardSetup, ViewId, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::process::ExitCode;
@@ -15,14 +15,14 @@ pub(super) fn show(
     view: ViewId,
     display: &DisplayArgs,
 ) -> anyhow::Result<ExitCode> {
-    let Followed { source, link } = run_source::follow(catalog)?;
-    let setup = Setup {
+    let FollowedRuns { source, link } = run_source::follow(catalog)?;
+    let setup = DashboardSetup {
         theme: display.theme(),
         extras: display.extras(),
         runs: Some(source),
         view,
         opener: Some(setup::opener(display)),
-        ..Setup::default()
+        ..DashboardSetup::default()
     };
     ui::run(&link, setup, display.limits())?;
     Ok(ExitCode::SUCCESS)
@@ -36,11 +36,11 @@ pub(super) fn once(
     display: &DisplayArgs,
 ) -> anyhow::Result<String> {
     let source = run_source::loaded(catalog)?;
-    let mut app = App::new(Setup {
+    let mut app = App::new(DashboardSetup {
         theme: display.text_theme(),
         runs: Some(source),
         view,
-        ..Setup::default()
+        ..DashboardSetup::default()
     });
     let mut buffer = Buffer::empty(Rect::new(0, 0, size.0, size.1));
     app.render(&mut buffer);

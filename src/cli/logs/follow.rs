@@ -1,12 +1,12 @@
 //! Follows logs without a dashboard, printing one line per change.
 
-use super::table::{Shown, print, short};
+use super::table::{TableSelection, print, short};
 use crate::catalog::{Catalog, Metric, Run};
 use crate::cli::error::Usage;
 use crate::cli::output;
 use crate::logs::formats;
 use crate::logs::text::Text;
-use crate::logs::{Reader, Record};
+use crate::logs::{LogReader, LogRecord};
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ const MAX_METRICS: usize = 8;
 
 /// Follows files: prints the table, then a line for each run with new values.
 pub(super) fn files(mut catalog: Catalog) -> anyhow::Result<ExitCode> {
-    print(&catalog, &Shown::default(), false)?;
+    print(&catalog, &TableSelection::default(), false)?;
     let mut out = output::out();
     out.flush()?;
     let mut counts = count(&catalog);
@@ -59,7 +59,7 @@ fn line(run: &Run) -> String {
 /// Reads the output of a training until it ends; prints its metrics immediately, or once at the
 /// end.
 pub(super) fn standard_input(pattern: Option<&str>, once: bool) -> anyhow::Result<ExitCode> {
-    let mut reader: Box<dyn Reader> = match pattern {
+    let mut reader: Box<dyn LogReader> = match pattern {
         Some(pattern) => {
             Box::new(formats::with_pattern(pattern).map_err(|why| Usage::value("--pattern", why))?)
         }
@@ -78,7 +78,7 @@ pub(super) fn standard_input(pattern: Option<&str>, once: bool) -> anyhow::Resul
         };
         pending.extend(&chunk[..length]);
         let before = run.metrics.iter().map(Metric::len).sum::<usize>();
-        let mut sink = |record: Record<'_>| run.apply(0, &record);
+        let mut sink = |record: LogRecord<'_>| run.apply(0, &record);
         let taken = reader.read(&pending, length == 0, &mut sink).min(pending.len());
         pending.drain(..taken);
         let is_news = run.metrics.iter().map(Metric::len).sum::<usize>() > before;

@@ -123,7 +123,7 @@ pub(super) fn watch(args: &WatchArgs, display: &DisplayArgs) -> anyhow::Result<E
     if args.explain {
         explain::print(&catalog)?;
     } else if args.json {
-        table::print(&catalog, &table::Shown::default(), true)?;
+        table::print(&catalog, &table::TableSelection::default(), true)?;
     } else if let Some(once) = args.once {
         let size = picture::size(&args.size)?;
         let view = match once {
@@ -180,7 +180,8 @@ pub(super) fn runs(args: &RunsArgs, display: &DisplayArgs) -> anyhow::Result<Exi
         return dashboard::show(catalog, ViewId::Runs, display);
     }
     catalog.load(true);
-    let shown = table::Shown::new(args.filter.as_deref(), args.sort.as_deref(), &args.metrics)?;
+    let shown =
+        table::TableSelection::new(args.filter.as_deref(), args.sort.as_deref(), &args.metrics)?;
     table::print(&catalog, &shown, args.json)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -192,7 +193,7 @@ pub(super) fn compare(args: &CompareArgs, display: &DisplayArgs) -> anyhow::Resu
         return dashboard::show(catalog, ViewId::Compare, display);
     }
     catalog.load(true);
-    let shown = table::Shown::new(args.filter.as_deref(), None, &args.metrics)?;
+    let shown = table::TableSelection::new(args.filter.as_deref(), None, &args.metrics)?;
     compare::print(&catalog, &shown)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,12 +1,12 @@
 //! The table of runs as text and as JSON.
 
 use super::matches_glob;
-use crate::catalog::metric::{Summary, summarize};
+use crate::catalog::metric::{MetricSummary, summarize};
 use crate::catalog::query::{self, Extra, Query};
 use crate::catalog::{Catalog, Run, group, standing};
 use crate::cli::error::Usage;
 use crate::cli::output;
-use crate::logs::Value;
+use crate::logs::LogValue;
 use serde_json::json;
 use std::cmp::Ordering;
 use std::io;
@@ -19,13 +19,13 @@ const MAX_WIDTH: usize = 40;
 
 /// The runs and metrics to show, and their order.
 #[derive(Default)]
-pub(super) struct Shown {
+pub(super) struct TableSelection {
     filter: Option<Query>,
     sort: Option<(String, bool)>,
     metrics: Vec<String>,
 }
 
-impl Shown {
+impl TableSelection {
     /// # Errors
     /// If the query is invalid.
     pub(super) fn new(
@@ -82,7 +82,7 @@ fn compare(catalog: &Catalog, column: &str, a: &Run, b: &Run) -> Ordering {
         "state" => state_of(catalog, a).cmp(state_of(catalog, b)),
         _ => {
             let number = |run: &Run| {
-                let setting = run.setting(column).and_then(Value::number);
+                let setting = run.setting(column).and_then(LogValue::number);
                 setting.or_else(|| {
                     let summary = run.metric(column).and_then(summarize)?;
                     summary.best.or(Some(summary.last))
@@ -110,7 +110,7 @@ pub(super) fn state_of(catalog: &Catalog, run: &Run) -> &'static str {
 }
 
 /// Prints the table.
-pub(super) fn print(catalog: &Catalog, shown: &Shown, json: bool) -> io::Result<()> {
+pub(super) fn print(catalog: &Catalog, shown: &TableSelection, json: bool) -> io::Result<()> {
     let runs = shown.runs(catalog);
     if json {
         let mut out = output::out();
@@ -145,7 +145,7 @@ pub(super) fn print(catalog: &Catalog, shown: &Shown, json: bool) -> io::Result<
         let mut row = vec![run.name.clone(), state_of(catalog, run).to_owned(), step];
         for metric in &metrics {
             let summary = run.metric(metric).and_then(summarize);
-            let cell = |pick: fn(&Summary) -> Option<f64>| {
+            let cell = |pick: fn(&MetricSummary) -> Option<f64>| {
                 summary.as_ref().and_then(pick).map_or_else(|| "-".to_owned(), short)
             };
             row.push(cell(|summary| Some(summary.last)));
@@ -271,11 +271,11 @@ pub(in crate::cli) fn json_number(number: f64) -> serde_json::Value {
     }
 }
 
-fn setting(value: &Value) -> serde_json::Value {
+fn setting(value: &LogValue) -> serde_json::Value {
     match value {
-        Value::Null => serde_json::Value::Null,
-        Value::Bool(value) => json!(value),
-        Value::Number(value) => json_number(*value),
+        LogValue::Null => serde_json::Value::Null,
+        LogValue::Bool(value) => json!(value),
+        LogValue::Number(value) => json_number(*value),
         other => json!(other.to_string()),
     }
 }

@@ -6,8 +6,10 @@ use super::super::{dashboard, headless, output, setup};
 use super::ending::{exit_code, sentence};
 use super::start;
 use crate::protocol::{Command, Link, Update};
-use crate::session::{self, Attachment, ConnectError, Record, RunDir, State, Summary, Task};
-use crate::ui::{self, Exit, Language, Setup};
+use crate::session::{
+    self, Attachment, ConnectError, RunDir, RunRecord, RunState, RunSummary, SessionTask,
+};
+use crate::ui::{self, DashboardSetup, Exit, Language};
 use std::process::ExitCode;
 
 /// Shows a run until the user quits: through its session if it is live, otherwise from its directory.
@@ -24,13 +26,14 @@ pub(crate) fn show(
         .into());
     }
     let read_only = attachment == Attachment::ReadOnly;
-    let is_training = Record::read(run).is_ok_and(|r| matches!(r.task, Task::Training(_)));
+    let is_training =
+        RunRecord::read(run).is_ok_and(|r| matches!(r.task, SessionTask::Training(_)));
     let can_go_on = is_training && !read_only;
     let directory = std::env::current_dir().unwrap_or_default();
-    let setup = Setup { read_only, can_go_on, directory, ..setup::of_run(run, display) };
+    let setup = DashboardSetup { read_only, can_go_on, directory, ..setup::of_run(run, display) };
     let (link, exit) = match session::attach(run, attachment) {
         Ok(connection) => {
-            let setup = Setup { detachable: true, ..setup };
+            let setup = DashboardSetup { detachable: true, ..setup };
             let exit = ui::run(&connection.link, setup, display.limits())?;
             if !matches!(exit, Exit::GoOn(_)) {
                 return leave(run, connection.link, exit, display.theme().language());
@@ -40,7 +43,7 @@ pub(crate) fn show(
         Err(ConnectError::NotLive(_)) => {
             let notice = notice(&session::summarize(run));
             let link = session::browse(run, attachment)?;
-            let exit = ui::run(&link, Setup { notice, ..setup }, display.limits())?;
+            let exit = ui::run(&link, DashboardSetup { notice, ..setup }, display.limits())?;
             (link, exit)
         }
         Err(error) => return Err(error.into()),
@@ -66,11 +69,11 @@ pub(crate) fn open_read_only(run: &RunDir) -> anyhow::Result<(Link, Option<Strin
 }
 
 /// The note for a run that is not live.
-pub(super) fn notice(summary: &Summary) -> Option<String> {
-    let Summary { name, epoch, epochs, on_resume, .. } = summary;
+pub(super) fn notice(summary: &RunSummary) -> Option<String> {
+    let RunSummary { name, epoch, epochs, on_resume, .. } = summary;
     let alone = summary.experiment.is_none() && summary.networks == 1;
     let place = if alone { format!(" after epoch {epoch} of {epochs}") } else { String::new() };
-    (summary.state == State::Interrupted)
+    (summary.state == RunState::Interrupted)
         .then(|| format!("interrupted{place}; `nntop resume {name}` {on_resume}"))
 }
 

@@ -4,10 +4,10 @@ use super::super::error::Usage;
 use super::super::output;
 use super::ending::sentence;
 use crate::protocol::{
-    Activity, Command, Event, Level as LogLevel, Link, Outcome, PauseLevel, RunKind, RunView, Step,
+    Activity, Command, Event, Link, LogLevel, Outcome, PauseLevel, RunKind, RunView, StepAmount,
     Tunable, Tune, Update,
 };
-use crate::session::{self, Attachment, ConnectError, Record, RunDir, Task};
+use crate::session::{self, Attachment, ConnectError, RunDir, RunRecord, SessionTask};
 use crate::ui::Language;
 use anyhow::{anyhow, bail};
 use std::process::ExitCode;
@@ -21,7 +21,7 @@ const SAVE_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// How a run is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Level {
+pub(super) enum PauseMethod {
     /// Hold the script between two steps: frees the CPU, but no memory (GPU memory included)
     Held,
     /// Stop all processes by SIGSTOP: frees the CPU, but no memory (GPU memory included)
@@ -31,7 +31,7 @@ pub(super) enum Level {
 }
 
 /// Pauses a run.
-pub(super) fn pause(run: &RunDir, level: Option<Level>) -> anyhow::Result<ExitCode> {
+pub(super) fn pause(run: &RunDir, level: Option<PauseMethod>) -> anyhow::Result<ExitCode> {
     let paused = |view: &RunView, _: &Event| {
         at_rest(view).then(|| format!("{} {}", view.status.pause.word(), place(view)))
     };
@@ -44,14 +44,16 @@ pub(super) fn pause(run: &RunDir, level: Option<Level>) -> anyhow::Result<ExitCo
             run.name()
         ),
         None => send_and_print(run, Command::Pause, Some(TIMEOUT), paused),
-        Some(Level::Suspended) => send_and_print(run, Command::Suspend, Some(TIMEOUT), suspended),
-        Some(Level::Held) => {
+        Some(PauseMethod::Suspended) => {
+            send_and_print(run, Command::Suspend, Some(TIMEOUT), suspended)
+        }
+        Some(PauseMethod::Held) => {
             let held = |view: &RunView, event: &Event| {
                 paused(view, event).filter(|_| view.status.pause == PauseLevel::Held)
             };
             send_and_print(run, Command::Hold, Some(TIMEOUT), held)
         }
-        Some(Level::Ended) => {
+        Some(PauseMethod::Ended) => {
             let ended = |view: &RunView, event: &Event| {
                 matches!(event, Event::Finished(_)).then(|| ending(view))
             };
@@ -98,7 +100,10 @@ fn set_named(run: &RunDir, name: &str, value: f64) -> anyhow::Result<ExitCode> {
 }
 
 fn is_command(run: &RunDir) -> bool {
-    matches!(Record::read(run).map(|record| record.task), Ok(Task::Command(_) | Task::Script(_)))
+    matches!(
+        RunRecord::read(run).map(|record| record.task),
+        Ok(SessionTask::Command(_) | SessionTask::Script(_))
+    )
 }
 
 /// Resumes a run.
@@ -117,10 +122,10 @@ pub(super) fn step(
     batches: Option<u32>,
 ) -> anyhow::Result<ExitCode> {
     let amount = match (epochs, batches) {
-        (_, Some(batches)) => Step::Batches(batches),
+        (_, Some(batches)) => StepAmount::Batches(batches),
         // The progress of a script is counted in steps.
-        (None, None) if is_command(run) => Step::Batches(1),
-        (epochs, None) => Step::Epochs(epochs.unwrap_or(1)),
+        (None, None) if is_command(run) => StepAmount::Batches(1),
+        (epochs, None) => StepAmount::Epochs(epochs.unwrap_or(1)),
     };
     let (mut begun, mut counted) = (false, false);
     let done = move |view: &RunView, event: &Event| {
@@ -166,7 +171,7 @@ pub(super) fn write_checkpoint(run: &RunDir) -> anyhow::Result<()> {
 /// Requests a checkpoint and prints its path.
 pub(super) fn save(run: &RunDir) -> anyhow::Result<ExitCode> {
     let name = run.name();
-    if let Task::Experiment { id, .. } = Record::read(run)?.task {
+    if let SessionTask::Experiment { id, .. } = RunRecord::read(run)?.task {
         bail!("`{name}` is the experiment {id}, which keeps no checkpoints")
     }
     let is_command = is_command(run);
@@ -303,14 +308,14 @@ fn ending(view: &RunView) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Level, LogLine, Saved};
+    use crate::protocol::{LogLevel, LogLine, SavedFile};
     use crossbeam_channel::unbounded;
 
     fn saved(epoch: u32) -> Event {
-        Event::Saved(Saved { path: format!("{epoch}.ckpt"), epoch, batch: 0, bytes: 1 })
+        Event::Saved(SavedFile { path: format!("{epoch}.ckpt"), epoch, batch: 0, bytes: 1 })
     }
 
-    fn log(level: Level, text: &str) -> Event {
+    fn log(level: LogLevel, text: &str) -> Event {
         Event::Log(LogLine { level, text: text.into() })
     }
 
@@ -336,7 +341,7 @@ mod tests {
     #[test]
     fn an_effect_is_found_in_the_next_snapshot_if_its_event_was_skipped() {
         assert_eq!(save(&[saved(1)], &[saved(1)]).unwrap(), "saved 1.ckpt");
-        let full = [log(Level::Error, "the disk is full")];
+        let full = [log(LogLevel::Error, "the disk is full")];
         let error = save(&full, &full).unwrap_err();
         assert_eq!(error.to_string(), "the disk is full");
         let error = save(&[], &[Event::Finished(Outcome::Stopped)]).unwrap_err();
@@ -345,8 +350,8 @@ mod tests {
 
     #[test]
     fn earlier_events_are_not_mistaken_for_the_effect() {
-        let old = [log(Level::Error, "an old error"), saved(1)];
-        let error = save(&old, &[log(Level::Info, "hello")]).unwrap_err();
+        let old = [log(LogLevel::Error, "an old error"), saved(1)];
+        let error = save(&old, &[log(LogLevel::Info, "hello")]).unwrap_err();
         assert!(error.to_string().contains("did not answer in time"), "{error}");
     }
 }

@@ -1,30 +1,30 @@
 //! The state of a run as a sentence and as an exit code.
 
 use super::super::REFUTED;
-use crate::session::{State, Summary};
+use crate::session::{RunState, RunSummary};
 use crate::ui::Language;
 use std::process::ExitCode;
 
 /// The exit code of a run that has ended.
-pub(super) fn exit_code(summary: &Summary) -> ExitCode {
+pub(super) fn exit_code(summary: &RunSummary) -> ExitCode {
     if let Some(code) = summary.exit_code {
         // The exit code of a command is passed on.
         return ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX));
     }
     match summary.state {
-        State::Diverged
-        | State::Failed
-        | State::Interrupted
-        | State::Unreachable
-        | State::Unreadable => ExitCode::FAILURE,
+        RunState::Diverged
+        | RunState::Failed
+        | RunState::Interrupted
+        | RunState::Unreachable
+        | RunState::Unreadable => ExitCode::FAILURE,
         _ if summary.claims_holding < summary.claims => ExitCode::from(REFUTED),
         _ => ExitCode::SUCCESS,
     }
 }
 
 /// The state of a run as a sentence for the terminal.
-pub(super) fn sentence(summary: &Summary, language: Language) -> String {
-    let Summary { name, state, epoch, epochs, on_resume, .. } = summary;
+pub(super) fn sentence(summary: &RunSummary, language: Language) -> String {
+    let RunSummary { name, state, epoch, epochs, on_resume, .. } = summary;
     let mut parts = vec![match &summary.experiment {
         Some(id) => language.fill(
             "{} {}, {} of {} claims hold",
@@ -48,7 +48,7 @@ pub(super) fn sentence(summary: &Summary, language: Language) -> String {
         language.fill("best validation accuracy {}", &[&format!("{:.2}%", 100.0 * accuracy)])
     }));
     let hint = match state {
-        State::Interrupted | State::Stopped | State::Checkpointed => {
+        RunState::Interrupted | RunState::Stopped | RunState::Checkpointed => {
             let then = language.say(on_resume);
             language.fill("; `nntop resume {}` {}", &[name, &then])
         }

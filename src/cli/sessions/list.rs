@@ -4,7 +4,7 @@ use super::super::error::Usage;
 use super::super::output;
 use super::find;
 use crate::protocol::printable;
-use crate::session::{self, Home, RunDir, Summary};
+use crate::session::{self, Home, RunDir, RunSummary};
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -62,7 +62,7 @@ pub(super) fn ls(json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(run: &Summary, differing: &[String]) -> Vec<String> {
+fn row(run: &RunSummary, differing: &[String]) -> Vec<String> {
     vec![
         run.name.clone(),
         run.state.word().into(),
@@ -89,7 +89,7 @@ fn truncated(cell: &str) -> String {
 }
 
 /// The recipe fields that differ between runs and have no column of their own.
-fn differing(runs: &[Summary]) -> Vec<String> {
+fn differing(runs: &[RunSummary]) -> Vec<String> {
     /// Fields shown elsewhere in the list, or without influence on the result.
     const SHOWN: [&str; 4] = ["layers", "also", "epochs", "threads"];
     let mut recipes = runs.iter().map(|run| &run.recipe).filter(|recipe| !recipe.is_empty());
@@ -108,7 +108,7 @@ fn differing(runs: &[Summary]) -> Vec<String> {
 }
 
 /// A run's values of the fields that differ.
-fn choices(run: &Summary, differing: &[String]) -> String {
+fn choices(run: &RunSummary, differing: &[String]) -> String {
     let choice = |name: &String| {
         let value = run.recipe.get(name)?;
         let name = name.replace('_', "-");
@@ -125,7 +125,7 @@ fn choices(run: &Summary, differing: &[String]) -> String {
 }
 
 /// The network, or the experiment and its state.
-fn work(run: &Summary) -> String {
+fn work(run: &RunSummary) -> String {
     match &run.experiment {
         Some(id) if run.claims > 0 => {
             format!("book {id}: {} of {} claims hold", run.claims_holding, run.claims)
@@ -195,7 +195,7 @@ pub(super) fn rm(prefixes: &[String], sure: bool) -> anyhow::Result<ExitCode> {
 /// Ends the session of a run that is over and to which no client is attached, if it does not exit by
 /// itself: its last events wait for room on a full disk.
 fn end_where_events_wait(run: &RunDir) -> anyhow::Result<()> {
-    let Summary { state, pid, clients, .. } = session::summarize(run);
+    let RunSummary { state, pid, clients, .. } = session::summarize(run);
     if state.is_over() && clients == 0 && !wait_for_exit(run) {
         let pid = pid.and_then(|pid| Pid::from_raw(pid.cast_signed()));
         if let Some(pid) = pid.filter(|_| run.is_live()) {
@@ -223,7 +223,7 @@ pub(super) fn until_free(run: &RunDir) -> anyhow::Result<bool> {
     if !run.is_live() {
         return Ok(true);
     }
-    let Summary { name, state, live, .. } = session::summarize(run);
+    let RunSummary { name, state, live, .. } = session::summarize(run);
     if live && !state.is_over() {
         return Ok(false);
     }

@@ -16,7 +16,7 @@ pub(super) use start::{Begun, Start, begin, launch};
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::spec_args::{SpecArgs, count};
-use crate::session::{self, Attachment, Home, PlaceError, RunDir, Summary};
+use crate::session::{self, Attachment, Home, PlaceError, RunDir, RunSummary};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -52,15 +52,15 @@ pub(crate) enum SessionCommand {
     /// Change a value while a run goes on: the learning rate, or what a script offers
     Set(SetArgs),
     /// Stop a run; it can still be viewed and resumed
-    Stop(RunArgs),
+    Stop(RunNameArgs),
     /// Wait for a run to end, and exit with its exit code
     #[command(after_help = WAIT_HELP)]
-    Wait(RunArgs),
+    Wait(RunNameArgs),
     /// Save a run's model to a file; without FILE, write a checkpoint now, and the model if the run
     /// was given --save
     Save(SaveArgs),
     /// Print the log of a run
-    Logs(RunArgs),
+    Logs(RunNameArgs),
     /// Delete runs with their logs, checkpoints and models
     Rm(RmArgs),
     /// Report what this terminal and system support, and how to fix what is missing
@@ -75,7 +75,7 @@ pub(crate) enum SessionCommand {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct RunArgs {
+pub(crate) struct RunNameArgs {
     /// Name or id of a run, or a unique prefix of it [default: the newest live run]
     run: Option<String>,
 }
@@ -83,10 +83,10 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PauseArgs {
     #[command(flatten)]
-    run: RunArgs,
+    run: RunNameArgs,
     /// How to pause a command [default: hold if its script reports, else suspend]
     #[arg(long, value_enum)]
-    level: Option<control::Level>,
+    level: Option<control::PauseMethod>,
 }
 
 #[derive(Debug, Args)]
@@ -103,7 +103,7 @@ pub(crate) struct SetArgs {
 #[derive(Debug, Args)]
 pub(crate) struct AttachArgs {
     #[command(flatten)]
-    run: RunArgs,
+    run: RunNameArgs,
     /// View only: no key changes the run
     #[arg(long)]
     read_only: bool,
@@ -118,7 +118,7 @@ pub(crate) struct AttachArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
     #[command(flatten)]
-    run: RunArgs,
+    run: RunNameArgs,
     /// Resume in the background and print the run's name
     #[arg(long)]
     detach: bool,
@@ -135,7 +135,7 @@ pub(crate) struct ResumeArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SaveArgs {
     #[command(flatten)]
-    run: RunArgs,
+    run: RunNameArgs,
     /// File to write (.safetensors, or .json in network2.py's format)
     file: Option<PathBuf>,
     /// Save the epoch with the best validation accuracy instead of the last one
@@ -146,7 +146,7 @@ pub(crate) struct SaveArgs {
 #[derive(Debug, Args)]
 pub(crate) struct StepArgs {
     #[command(flatten)]
-    run: RunArgs,
+    run: RunNameArgs,
     /// Number of epochs [default: 1]
     #[arg(long, value_name = "N", value_parser = count, conflicts_with = "batches")]
     epochs: Option<u32>,
@@ -198,7 +198,7 @@ fn attach(args: &AttachArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> 
     show(&run, attachment, display)
 }
 
-impl RunArgs {
+impl RunNameArgs {
     /// Whether a run is given.
     fn is_named(&self) -> bool {
         self.run.is_some()
@@ -207,8 +207,8 @@ impl RunArgs {
     /// The given run, or the newest live one.
     fn live(&self) -> anyhow::Result<RunDir> {
         let home = Home::of_user()?;
-        let going = |summary: &Summary| summary.live && !summary.state.is_over();
-        let newest = |mut s: Vec<Summary>| {
+        let going = |summary: &RunSummary| summary.live && !summary.state.is_over();
+        let newest = |mut s: Vec<RunSummary>| {
             s.retain(|summary| summary.live);
             // A run that has just ended: reporting its end is better than an error.
             let found = s.iter().position(going).unwrap_or(0);
@@ -220,7 +220,7 @@ impl RunArgs {
     /// The given run, or the newest live one, or the newest.
     fn any(&self) -> anyhow::Result<RunDir> {
         let home = Home::of_user()?;
-        let newest = |mut s: Vec<Summary>| {
+        let newest = |mut s: Vec<RunSummary>| {
             let live = s.iter().position(|summary| summary.live);
             (!s.is_empty()).then(|| s.swap_remove(live.unwrap_or(0)))
         };
@@ -230,7 +230,7 @@ impl RunArgs {
     fn choose(
         &self,
         home: &Home,
-        newest: impl FnOnce(Vec<Summary>) -> Option<Summary>,
+        newest: impl FnOnce(Vec<RunSummary>) -> Option<RunSummary>,
         none: &str,
     ) -> anyhow::Result<RunDir> {
         if let Some(prefix) = &self.run {

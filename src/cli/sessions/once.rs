@@ -5,7 +5,7 @@ use super::super::offscreen::Offscreen;
 use super::super::{output, picture, setup};
 use super::attached::open_read_only;
 use crate::session::RunDir;
-use crate::ui::{Setup, text};
+use crate::ui::{DashboardSetup, text};
 use ratatui::layout::Rect;
 use std::process::ExitCode;
 
@@ -13,7 +13,8 @@ use std::process::ExitCode;
 pub(super) fn print(run: &RunDir, size: &str, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let (columns, rows) = picture::size(size)?;
     let (link, notice) = open_read_only(run)?;
-    let setup = Setup { theme: display.text_theme(), notice, ..setup::of_run(run, display) };
+    let setup =
+        DashboardSetup { theme: display.text_theme(), notice, ..setup::of_run(run, display) };
     let screen = Offscreen::attached(link, setup, Rect::new(0, 0, columns, rows))?;
     output::out().lines(&text(&screen.buffer))?;
     screen.finish();

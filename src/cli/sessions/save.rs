@@ -1,11 +1,11 @@
 //! `nntop save`: a checkpoint of a live run, or the model of any run.
 
 use super::super::error::Usage;
-use super::super::model_arg::{self, Weights};
+use super::super::model_arg::{self, WeightsChoice};
 use super::super::output;
 use super::{SaveArgs, control};
 use crate::files::atomic;
-use crate::session::{Record, RunDir, Task};
+use crate::session::{RunDir, RunRecord, SessionTask};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -26,7 +26,7 @@ pub(super) fn run(args: &SaveArgs) -> anyhow::Result<ExitCode> {
         // A live run writes its current state to its checkpoints first.
         control::write_checkpoint(&run)?;
     }
-    let weights = if args.best { Weights::Best } else { Weights::Last };
+    let weights = if args.best { WeightsChoice::Best } else { WeightsChoice::Last };
     let model = model_arg::of_run(&run, weights).map_err(Usage::because)?;
     let bytes = model.save(&file)?;
     let (file, epoch) = (file.display(), model.epoch);
@@ -37,9 +37,9 @@ pub(super) fn run(args: &SaveArgs) -> anyhow::Result<ExitCode> {
 /// The default file of a run's model: that of its --save, otherwise its name in the current
 /// directory.
 fn usual_file(run: &RunDir) -> anyhow::Result<PathBuf> {
-    let asked = match Record::read(run)?.task {
-        Task::Training(training) | Task::Ensemble { training, .. } => training.save,
-        Task::Experiment { .. } | Task::Command(_) | Task::Script(_) => None,
+    let asked = match RunRecord::read(run)?.task {
+        SessionTask::Training(training) | SessionTask::Ensemble { training, .. } => training.save,
+        SessionTask::Experiment { .. } | SessionTask::Command(_) | SessionTask::Script(_) => None,
     };
     Ok(asked.unwrap_or_else(|| format!("{}.safetensors", run.name()).into()))
 }

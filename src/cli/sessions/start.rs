@@ -9,7 +9,7 @@ use super::list::until_free;
 use super::{ResumeArgs, control, show, warn_of_logout};
 use crate::protocol::Outcome;
 use crate::session::{
-    self, Attachment, Home, PlaceError, Record, RunDir, State, Task, Training, replay,
+    self, Attachment, Home, PlaceError, RunDir, RunRecord, RunState, SessionTask, Training, replay,
 };
 use crate::spec::{Schedule, Spec};
 use crate::train::{BEST, Checkpoint, LAST, snapshot_directory, snapshots_in};
@@ -25,7 +25,7 @@ use std::process::ExitCode;
 #[derive(Debug)]
 pub(crate) struct Start<'a> {
     pub name: Option<&'a str>,
-    pub task: Task,
+    pub task: SessionTask,
     /// The checkpoint to continue from.
     pub resume: Option<&'a Checkpoint>,
     /// The checkpoint directory of the parent run, whose earlier snapshots become its own.
@@ -99,7 +99,7 @@ fn write(run: &RunDir, start: Start<'_>) -> anyhow::Result<()> {
     if let Some(training) = task.training_mut() {
         make_absolute(training)?;
     }
-    Record::new(task).write(run)?;
+    RunRecord::new(task).write(run)?;
     if let Some(checkpoint) = start.resume {
         let dir = run.checkpoints();
         DirBuilder::new()
@@ -148,15 +148,16 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
         Some(_) => args.run.any()?,
         None => newest_to_resume()?,
     };
-    let record = Record::read(&run)?;
+    let record = RunRecord::read(&run)?;
     let given = match &record.task {
-        Task::Training(training) => {
+        SessionTask::Training(training) => {
             let spec = args.spec.assemble_like(&Recipe::given(training.spec.clone()))?.spec;
             Some((training.clone(), spec))
         }
-        Task::Experiment { .. } | Task::Ensemble { .. } | Task::Command(_) | Task::Script(_) => {
-            None
-        }
+        SessionTask::Experiment { .. }
+        | SessionTask::Ensemble { .. }
+        | SessionTask::Command(_)
+        | SessionTask::Script(_) => None,
     };
     if let Some((training, spec)) = &given
         && (args.from_epoch.is_some() || is_another_recipe(&training.spec, spec))
@@ -179,17 +180,17 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
     }
     match (&record.task, given) {
         (_, Some((training, spec))) => resume_training(&run, record, *training, spec)?,
-        (Task::Experiment { .. }, _) if epochs.is_some() || args.from_epoch.is_some() => {
+        (SessionTask::Experiment { .. }, _) if epochs.is_some() || args.from_epoch.is_some() => {
             let text =
                 "--epochs is for trainings, this is an experiment, which starts again unchanged";
             return Err(Usage::because(text).into());
         }
-        (Task::Ensemble { .. }, _) if epochs.is_some() || args.from_epoch.is_some() => {
+        (SessionTask::Ensemble { .. }, _) if epochs.is_some() || args.from_epoch.is_some() => {
             let text =
                 "--epochs is for trainings of one network, as --from-epoch is; this is an ensemble";
             return Err(Usage::because(text).into());
         }
-        (Task::Command(_), _) => {
+        (SessionTask::Command(_), _) => {
             let name = run.name();
             if session::checkpoint_of(&run).is_none() {
                 let text = format!(
@@ -200,7 +201,7 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
             }
             session::launch(&run)?;
         }
-        (Task::Script(_), _) => {
+        (SessionTask::Script(_), _) => {
             let text = format!("`{}` is a script that reported; start it again", run.name());
             return Err(Usage::because(text).into());
         }
@@ -215,12 +216,12 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
 /// Starts the session of a training again; epochs, threads and the path of the data may differ.
 fn resume_training(
     run: &RunDir,
-    mut record: Record,
+    mut record: RunRecord,
     training: Training,
     spec: Spec,
 ) -> anyhow::Result<()> {
     let changed = spec != training.spec;
-    record.task = Task::Training(Box::new(Training { spec, ..training }));
+    record.task = SessionTask::Training(Box::new(Training { spec, ..training }));
     check_can_go_on(run, &record.task)?;
     if changed {
         if let Some(training) = record.task.training_mut() {
@@ -250,8 +251,8 @@ fn shown(run: &RunDir, detach: bool, display: &DisplayArgs) -> anyhow::Result<Ex
 
 /// Continues a run that has ended, as requested in its dashboard, and shows it.
 pub(super) fn go_on(run: &RunDir, how: GoOn, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
-    let record = Record::read(run)?;
-    let Task::Training(training) = &record.task else {
+    let record = RunRecord::read(run)?;
+    let SessionTask::Training(training) = &record.task else {
         bail!("`{}` is not a training of a single network", run.name())
     };
     let training = (**training).clone();
@@ -319,7 +320,7 @@ fn branch_off(run: &RunDir, training: &Training, branch: &Branch) -> anyhow::Res
         return Err(Usage::value("--epochs", problem).into());
     }
     let checkpoint = from.branch(&last, spec.clone());
-    let task = Task::Training(Box::new(Training {
+    let task = SessionTask::Training(Box::new(Training {
         spec,
         chosen: Vec::new(),
         origin: Some(format!("branched off {name} after epoch {at}")),
@@ -364,28 +365,28 @@ fn newest_to_resume() -> anyhow::Result<RunDir> {
     let home = Home::of_user()?;
     let runs = session::list(&home)?;
     let live = runs.iter().find(|run| run.live && !run.state.is_over());
-    let interrupted = || runs.iter().find(|run| run.state == State::Interrupted);
+    let interrupted = || runs.iter().find(|run| run.state == RunState::Interrupted);
     let found = live.or_else(interrupted).ok_or_else(|| {
         Usage::because("no run is live or interrupted; `nntop ls` lists all, `nntop` starts one")
     })?;
     Ok(home.find(&found.name)?)
 }
 
-fn check_can_go_on(run: &RunDir, task: &Task) -> anyhow::Result<()> {
+fn check_can_go_on(run: &RunDir, task: &SessionTask) -> anyhow::Result<()> {
     let view = replay(run);
     let (name, reached) = (run.name(), view.epoch());
     match (view.outcome, task) {
-        (Some(Outcome::Completed(how)), Task::Training(training))
+        (Some(Outcome::Completed(how)), SessionTask::Training(training))
             if training.spec.epochs <= reached =>
         {
             let text = format!("`{name}` is complete ({how}); give more --epochs to continue");
             Err(Usage::because(text).into())
         }
-        (Some(Outcome::Completed(how)), Task::Experiment { id, .. }) => {
+        (Some(Outcome::Completed(how)), SessionTask::Experiment { id, .. }) => {
             let text = format!("`{name}` is complete ({how}); `nntop book {id}` runs it again");
             Err(Usage::because(text).into())
         }
-        (Some(Outcome::Completed(how)), Task::Ensemble { .. }) => {
+        (Some(Outcome::Completed(how)), SessionTask::Ensemble { .. }) => {
             let text = format!("`{name}` is complete ({how}); its networks learn no further");
             Err(Usage::because(text).into())
         }

@@ -5,9 +5,9 @@ use serde::de::value::{Error as NameError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
 /// Names with their help texts.
-pub(in crate::cli) type Names = &'static [(&'static str, &'static str)];
+pub(in crate::cli) type NamesWithHelp = &'static [(&'static str, &'static str)];
 
-pub(in crate::cli) const ACTIVATIONS: Names = &[
+pub(in crate::cli) const ACTIVATIONS: NamesWithHelp = &[
     ("sigmoid", "1 / (1 + exp(-z)): from 0 to 1"),
     ("tanh", "from -1 to 1"),
     ("relu", "max(0, z)"),
@@ -15,22 +15,22 @@ pub(in crate::cli) const ACTIVATIONS: Names = &[
     ("step", ""),
     ("softmax", ""),
 ];
-pub(super) const INITS: Names = &[
+pub(super) const INITS: NamesWithHelp = &[
     ("large", "Gaussians of standard deviation 1, as in chapter 1"),
     ("scaled", "Gaussians of standard deviation 1/sqrt(inputs), as in chapter 3"),
 ];
-pub(super) const COSTS: Names = &[
+pub(super) const COSTS: NamesWithHelp = &[
     ("quadratic", "half the squared distance"),
     ("cross-entropy", "for independent sigmoid outputs"),
     ("log-likelihood", "for softmax outputs, which it implies"),
 ];
-pub(super) const OPTIMIZERS: Names = &[
+pub(super) const OPTIMIZERS: NamesWithHelp = &[
     ("sgd", "stochastic gradient descent"),
     ("momentum", "with --momentum"),
     ("nesterov", "momentum with a look-ahead gradient"),
     ("adam", "Adam, with its usual constants"),
 ];
-pub(super) const PENALTIES: Names = &[
+pub(super) const PENALTIES: NamesWithHelp = &[
     ("none", "no penalty"),
     ("l1", "the sum of absolute values"),
     ("l2", "the sum of squares: weight decay"),
@@ -62,7 +62,7 @@ mod tests {
     use crate::nn::{Activation, Cost, Init, Optimizer, Penalty};
 
     /// Checks that the names in the help are those of spec files.
-    fn check<T: DeserializeOwned + std::fmt::Debug>(names: Names) {
+    fn check<T: DeserializeOwned + std::fmt::Debug>(names: NamesWithHelp) {
         let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
         for name in &known {
             named::<T>(name).unwrap();

@@ -3,10 +3,10 @@
 use super::classes::MAX_CLASSES;
 use super::options::OpenOptions;
 use super::part::Labels;
-use super::part::Part;
-use super::parts::{Parts, Role};
+use super::part::SplitImages;
+use super::parts::{Split, Splits};
 use super::shades::Shades;
-use super::source::Source;
+use super::source::SourceFile;
 use crate::data::{DataError, Images};
 
 /// Maximum width and height of an image in pixels.
@@ -127,7 +127,7 @@ pub(super) fn size_of_row(pixels: usize, options: &OpenOptions) -> (usize, usize
 /// # Errors
 /// If the array does not have the shape or values of images.
 pub(super) fn images(
-    source: &Source,
+    source: &SourceFile,
     name: &str,
     array: Array,
     options: &OpenOptions,
@@ -185,7 +185,7 @@ pub(super) fn interleave(pixels: &mut [u8], channels: usize, plane: usize) {
 ///
 /// # Errors
 /// If a label is not a whole number.
-pub(super) fn labels(source: &Source, name: &str, array: Array) -> Result<Labels, DataError> {
+pub(super) fn labels(source: &SourceFile, name: &str, array: Array) -> Result<Labels, DataError> {
     let advice = "labels are whole numbers or names, one per image, or one-hot rows";
     let wrong = |problem: String| source.unsuitable(format!("its array {name} {problem}"), advice);
     let shape = array.shape.clone();
@@ -213,9 +213,9 @@ pub(super) fn labels(source: &Source, name: &str, array: Array) -> Result<Labels
 
 /// An array chosen for a use.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Choice {
+pub(super) struct ArrayChoice {
     pub index: usize,
-    pub role: Role,
+    pub role: Split,
     pub purpose: Use,
 }
 
@@ -224,7 +224,7 @@ pub(super) struct Choice {
 ///
 /// # Errors
 /// A message if there are no images, or images without labels.
-pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<Choice>, String> {
+pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<ArrayChoice>, String> {
     let list = || -> String {
         let texts: Vec<String> =
             named.iter().take(12).map(|(name, shape, _)| format!("{name} {shape:?}")).collect();
@@ -233,11 +233,11 @@ pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<Choice>
     let uses: Vec<Option<Use>> =
         named.iter().map(|(name, shape, texts)| use_of(name, shape, *texts)).collect();
     let mut chosen = Vec::new();
-    for role in Role::ALL {
+    for role in Split::ALL {
         let of = |purpose: Use| {
             let members = named.iter().zip(&uses).enumerate();
             members.filter(move |(_, ((name, _, _), found))| {
-                **found == Some(purpose) && Role::of(name).unwrap_or(Role::Train) == role
+                **found == Some(purpose) && Split::of(name).unwrap_or(Split::Train) == role
             })
         };
         let mut images = of(Use::Images);
@@ -265,14 +265,18 @@ pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<Choice>
                 list()
             ));
         };
-        chosen.push(Choice { index, role, purpose: Use::Images });
-        chosen.push(Choice { index: *label, role, purpose: Use::Labels });
+        chosen.push(ArrayChoice { index, role, purpose: Use::Images });
+        chosen.push(ArrayChoice { index: *label, role, purpose: Use::Labels });
     }
     if chosen.is_empty() {
         return Err(format!("has no array of images: it holds {}", list()));
     }
     let classes = uses.iter().position(|purpose| *purpose == Some(Use::Classes));
-    chosen.extend(classes.map(|index| Choice { index, role: Role::Train, purpose: Use::Classes }));
+    chosen.extend(classes.map(|index| ArrayChoice {
+        index,
+        role: Split::Train,
+        purpose: Use::Classes,
+    }));
     Ok(chosen)
 }
 
@@ -281,20 +285,21 @@ pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<Choice>
 /// # Errors
 /// If an array cannot be read or used.
 pub(super) fn assemble(
-    source: &Source,
+    source: &SourceFile,
     named: &[(String, Vec<usize>, bool)],
-    chosen: &[Choice],
+    chosen: &[ArrayChoice],
     options: &OpenOptions,
     mut load: impl FnMut(usize) -> Result<Array, DataError>,
-) -> Result<Parts, DataError> {
-    let mut parts = Parts::default();
+) -> Result<Splits, DataError> {
+    let mut parts = Splits::default();
     for choice in chosen {
         let (name, ..) = &named[choice.index];
         match choice.purpose {
             Use::Images => {
                 let array = load(choice.index)?;
                 let images = images(source, name, array, options, &mut parts.notes)?;
-                let part = Part { file: source.path.clone(), images, labels: Labels::default() };
+                let part =
+                    SplitImages { file: source.path.clone(), images, labels: Labels::default() };
                 parts.add(choice.role, part)?;
             }
             Use::Labels => {
@@ -318,7 +323,7 @@ pub(super) fn assemble(
 mod tests {
     use super::*;
 
-    fn chosen(names: &[(&str, &[usize])]) -> Result<Vec<(String, Role, Use)>, String> {
+    fn chosen(names: &[(&str, &[usize])]) -> Result<Vec<(String, Split, Use)>, String> {
         let list: Vec<_> =
             names.iter().map(|(name, sizes)| ((*name).to_owned(), sizes.to_vec(), false)).collect();
         let choices = choose(&list)?;
@@ -336,10 +341,10 @@ mod tests {
         assert_eq!(
             chosen(&keras).unwrap(),
             [
-                ("x_train".into(), Role::Train, Use::Images),
-                ("y_train".into(), Role::Train, Use::Labels),
-                ("x_test".into(), Role::Test, Use::Images),
-                ("y_test".into(), Role::Test, Use::Labels),
+                ("x_train".into(), Split::Train, Use::Images),
+                ("y_train".into(), Split::Train, Use::Labels),
+                ("x_test".into(), Split::Test, Use::Images),
+                ("y_test".into(), Split::Test, Use::Labels),
             ]
         );
         let predictions: [(&str, &[usize]); 4] =
@@ -351,7 +356,7 @@ mod tests {
             ("train_labels", &[9, 1]),
             ("val_labels", &[3, 1]),
         ];
-        assert_eq!(chosen(&medical).unwrap()[2].1, Role::Validation);
+        assert_eq!(chosen(&medical).unwrap()[2].1, Split::Validation);
         assert_eq!(chosen(&[("arr_0", &[4, 9]), ("arr_1", &[4])]).unwrap().len(), 2);
     }
 

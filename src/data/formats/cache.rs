@@ -4,8 +4,8 @@
 
 use super::options::OpenOptions;
 use super::part::Labels;
-use super::part::Part;
-use super::parts::{Parts, Role};
+use super::part::SplitImages;
+use super::parts::{Split, Splits};
 use crate::data::Images;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -61,18 +61,18 @@ impl Listed {
 }
 
 /// Loads the cache file; `None` if it is missing, outdated or damaged.
-pub(super) fn load(listed: &Listed, root: &Path) -> Option<Parts> {
+pub(super) fn load(listed: &Listed, root: &Path) -> Option<Splits> {
     let file = File::open(&listed.file).ok()?;
     let len = file.metadata().ok()?.len();
     let sum = crc32fast::Hasher::new();
-    let mut reader = Reader { inner: BufReader::new(file), left: len, sum };
+    let mut reader = CacheReader { inner: BufReader::new(file), left: len, sum };
     if reader.array()? != *MAGIC || reader.array()? != listed.digest {
         return None;
     }
-    let mut parts = Parts { resized: true, ..Parts::default() };
+    let mut parts = Splits { resized: true, ..Splits::default() };
     parts.classes = Some(reader.texts()?);
     parts.notes = reader.texts()?;
-    for role in Role::ALL {
+    for role in Split::ALL {
         let count = reader.number()? as usize;
         if count == 0 {
             continue;
@@ -84,21 +84,21 @@ pub(super) fn load(listed: &Listed, root: &Path) -> Option<Parts> {
         let pixels = reader.bytes(size as u64)?;
         let images = Images { width, height, channels, pixels, labels: Vec::new() };
         let labels = Labels::Numbers(labels.into_iter().map(i64::from).collect());
-        *parts.slot(role) = Some(Part { file: root.into(), images, labels });
+        *parts.slot(role) = Some(SplitImages { file: root.into(), images, labels });
     }
     let sum = reader.sum.clone().finalize();
     let kept = u32::from_le_bytes(reader.array()?);
     (reader.left == 0 && kept == sum).then_some(parts)
 }
 
-struct Reader<R> {
+struct CacheReader<R> {
     inner: R,
     left: u64,
     /// Checksum of the bytes read.
     sum: crc32fast::Hasher,
 }
 
-impl<R: Read> Reader<R> {
+impl<R: Read> CacheReader<R> {
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let mut bytes = [0; N];
         self.inner.read_exact(&mut bytes).ok()?;
@@ -132,14 +132,14 @@ impl<R: Read> Reader<R> {
 }
 
 /// Writes the cache file. Errors are ignored; without a cache file, pictures are decoded again.
-pub(super) fn store(listed: &Listed, parts: &Parts) {
+pub(super) fn store(listed: &Listed, parts: &Splits) {
     let Some(dir) = listed.file.parent() else { return };
     if write(dir, listed, parts).is_ok() {
         make_room(dir, &listed.file);
     }
 }
 
-fn write(dir: &Path, listed: &Listed, parts: &Parts) -> io::Result<()> {
+fn write(dir: &Path, listed: &Listed, parts: &Splits) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(dir)?;
     let out = io::BufWriter::new(file.as_file_mut());

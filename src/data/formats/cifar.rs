@@ -5,9 +5,9 @@ use super::arrays::interleave;
 use super::npy::ends;
 use super::options::OpenOptions;
 use super::part::Labels;
-use super::part::Part;
-use super::parts::{Parts, Role};
-use super::source::Source;
+use super::part::SplitImages;
+use super::parts::{Split, Splits};
+use super::source::SourceFile;
 use crate::data::{DataError, Images};
 use std::fs;
 use std::io::Read;
@@ -35,16 +35,16 @@ fn labels_of(len: u64, head: &[u8]) -> Option<usize> {
     (whole(2) && records(2).all(fine)).then_some(2)
 }
 
-pub(super) fn recognises(source: &Source) -> bool {
+pub(super) fn recognises(source: &SourceFile) -> bool {
     !source.gzipped && labels_of(source.len, &source.head).is_some()
 }
 
 /// Reads all batches of a directory; file names determine the part.
-pub(super) fn read(sources: &[Source], _: &OpenOptions) -> Result<Parts, DataError> {
+pub(super) fn read(sources: &[SourceFile], _: &OpenOptions) -> Result<Splits, DataError> {
     refuse_cut_off(sources)?;
-    let mut parts = Parts::default();
+    let mut parts = Splits::default();
     for source in sources {
-        let role = Role::of(&source.name()).unwrap_or(Role::Train);
+        let role = Split::of(&source.name()).unwrap_or(Split::Train);
         parts.add(role, batch(source)?)?;
     }
     Ok(parts)
@@ -52,7 +52,7 @@ pub(super) fn read(sources: &[Source], _: &OpenOptions) -> Result<Parts, DataErr
 
 /// Rejects a truncated batch: a `.bin` file beside the others whose length is not a multiple of the
 /// record size. It is not recognised as a batch, so its images would be missing silently.
-fn refuse_cut_off(sources: &[Source]) -> Result<(), DataError> {
+fn refuse_cut_off(sources: &[SourceFile]) -> Result<(), DataError> {
     let Some(dir) = sources.first().and_then(|source| source.path.parent()) else { return Ok(()) };
     let is_batch = |path: &Path| path.extension().is_some_and(|extension| extension == "bin");
     if !sources.iter().all(|source| is_batch(&source.path)) {
@@ -64,7 +64,7 @@ fn refuse_cut_off(sources: &[Source]) -> Result<(), DataError> {
         .collect();
     others.sort();
     for path in others {
-        let other = Source::open(&path)?;
+        let other = SourceFile::open(&path)?;
         let record = 1 + PIXELS as u64;
         if other.len == 0
             || !other.len.is_multiple_of(record) && !other.len.is_multiple_of(record + 1)
@@ -77,7 +77,7 @@ fn refuse_cut_off(sources: &[Source]) -> Result<(), DataError> {
     Ok(())
 }
 
-fn batch(source: &Source) -> Result<Part, DataError> {
+fn batch(source: &SourceFile) -> Result<SplitImages, DataError> {
     let damaged = |problem: String| source.damaged(FORMAT, problem);
     let labels = labels_of(source.len, &source.head)
         .ok_or_else(|| damaged("it is not a whole number of records".into()))?;
@@ -109,7 +109,7 @@ fn batch(source: &Source) -> Result<Part, DataError> {
     }
     interleave(&mut pixels, 3, SIDE * SIDE);
     let images = Images { width: SIDE, height: SIDE, channels: 3, pixels, labels: Vec::new() };
-    Ok(Part { file: source.path.clone(), images, labels: Labels::Numbers(numbers) })
+    Ok(SplitImages { file: source.path.clone(), images, labels: Labels::Numbers(numbers) })
 }
 
 #[cfg(test)]
@@ -121,9 +121,9 @@ mod tests {
         [labels, &planes].concat()
     }
 
-    fn source(dir: &std::path::Path, name: &str, bytes: &[u8]) -> Source {
+    fn source(dir: &std::path::Path, name: &str, bytes: &[u8]) -> SourceFile {
         fs::write(dir.join(name), bytes).unwrap();
-        Source::open(&dir.join(name)).unwrap()
+        SourceFile::open(&dir.join(name)).unwrap()
     }
 
     #[test]

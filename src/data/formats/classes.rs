@@ -1,6 +1,6 @@
 //! Converts labels in files to class numbers and class names.
 
-use super::part::{Labels, Part};
+use super::part::{Labels, SplitImages};
 use crate::data::DataError;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(super) const MAX_CLASSES: usize = 256;
 /// # Errors
 /// If a label is not among the classes, or there are too many classes.
 pub(super) fn number_labels(
-    parts: &mut [&mut Part],
+    parts: &mut [&mut SplitImages],
     given: Option<Vec<String>>,
 ) -> Result<Vec<String>, DataError> {
     for part in &*parts {
@@ -33,7 +33,10 @@ pub(super) fn number_labels(
     if named { by_name(parts, given) } else { by_number(parts, given) }
 }
 
-fn by_name(parts: &mut [&mut Part], given: Option<Vec<String>>) -> Result<Vec<String>, DataError> {
+fn by_name(
+    parts: &mut [&mut SplitImages],
+    given: Option<Vec<String>>,
+) -> Result<Vec<String>, DataError> {
     let labels: Vec<Vec<String>> =
         parts.iter_mut().map(|part| std::mem::take(&mut part.labels).into_names()).collect();
     let distinct: BTreeSet<&String> = labels.iter().flatten().collect();
@@ -57,7 +60,7 @@ fn by_name(parts: &mut [&mut Part], given: Option<Vec<String>>) -> Result<Vec<St
 
 /// Labels start at 0, or at 1 as in EMNIST Letters.
 fn by_number(
-    parts: &mut [&mut Part],
+    parts: &mut [&mut SplitImages],
     given: Option<Vec<String>>,
 ) -> Result<Vec<String>, DataError> {
     let mut seen = BTreeSet::new();
@@ -139,20 +142,20 @@ mod tests {
     use super::*;
     use crate::data::Images;
 
-    fn part(labels: Labels) -> Part {
+    fn part(labels: Labels) -> SplitImages {
         let images =
             Images { width: 1, height: 1, pixels: vec![0; labels.len()], ..Images::default() };
-        Part { file: "labels".into(), images, labels }
+        SplitImages { file: "labels".into(), images, labels }
     }
 
     fn numbered(
         numbers: &[&[i64]],
         given: Option<&[&str]>,
     ) -> Result<(Vec<String>, Vec<Vec<u8>>), String> {
-        let mut parts: Vec<Part> =
+        let mut parts: Vec<SplitImages> =
             numbers.iter().map(|numbers| part(Labels::Numbers(numbers.to_vec()))).collect();
         let given = given.map(|names| names.iter().map(ToString::to_string).collect());
-        let mut references: Vec<&mut Part> = parts.iter_mut().collect();
+        let mut references: Vec<&mut SplitImages> = parts.iter_mut().collect();
         let classes = number_labels(&mut references, given).map_err(|error| error.to_string())?;
         Ok((classes, parts.into_iter().map(|part| part.images.labels).collect()))
     }

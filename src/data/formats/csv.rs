@@ -3,10 +3,10 @@
 use super::arrays::size_of_row;
 use super::options::OpenOptions;
 use super::part::Labels;
-use super::part::Part;
-use super::parts::{Parts, Role};
+use super::part::SplitImages;
+use super::parts::{Split, Splits};
 use super::shades::Shades;
-use super::source::Source;
+use super::source::SourceFile;
 use crate::data::{DataError, Images};
 use csv::{ReaderBuilder, StringRecord};
 use std::io::{self, Read};
@@ -25,7 +25,7 @@ const LABEL_NAMES: [&str; 8] =
 
 /// Whether a file is a text table whose second line (and, without a header, the first) consists of
 /// numbers, except for a few columns.
-pub(super) fn recognises(source: &Source) -> bool {
+pub(super) fn recognises(source: &SourceFile) -> bool {
     let Ok(text) = std::str::from_utf8(whole_lines(&source.head)) else { return false };
     let text = text.trim_start_matches('\u{feff}');
     let Some(delimiter) = delimiter(text) else { return false };
@@ -73,7 +73,7 @@ fn delimiter(text: &str) -> Option<char> {
 }
 
 /// The field delimiter of a table with any number of columns.
-fn delimiter_of(source: &Source) -> u8 {
+fn delimiter_of(source: &SourceFile) -> u8 {
     let text = String::from_utf8_lossy(whole_lines(&source.head)).into_owned();
     let line = text.lines().next().unwrap_or_default();
     let count = |c: char| line.matches(c).count();
@@ -81,17 +81,17 @@ fn delimiter_of(source: &Source) -> u8 {
 }
 
 /// Reads all tables of a directory; file names determine the part.
-pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
-    let mut parts = Parts::default();
+pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Splits, DataError> {
+    let mut parts = Splits::default();
     let mut unlabelled = None;
     for source in sources {
         match table(source, options)? {
-            Table::Labelled(part, notes) => {
+            CsvTable::Labelled(part, notes) => {
                 parts.notes.extend(notes);
-                let role = Role::of(&source.name()).unwrap_or(Role::Train);
+                let role = Split::of(&source.name()).unwrap_or(Split::Train);
                 parts.add(role, part)?;
             }
-            Table::Unlabelled(rows) => {
+            CsvTable::Unlabelled(rows) => {
                 let name = source.path.file_name().unwrap_or_default().display().to_string();
                 parts.notes.push(format!("{name} was skipped: its {rows} images have no labels"));
                 unlabelled = Some(source);
@@ -106,8 +106,8 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
     }
 }
 
-enum Table {
-    Labelled(Part, Vec<String>),
+enum CsvTable {
+    Labelled(SplitImages, Vec<String>),
     /// Rows without labels, such as Kaggle's test.csv.
     Unlabelled(usize),
 }
@@ -134,7 +134,7 @@ impl<R: Read> Read for ShortLines<R> {
 
 /// The records of a text table.
 pub(super) struct Records<'a> {
-    source: &'a Source,
+    source: &'a SourceFile,
     reader: csv::Reader<ShortLines<Box<dyn Read>>>,
 }
 
@@ -143,7 +143,10 @@ impl<'a> Records<'a> {
     ///
     /// # Errors
     /// If it cannot be read, is empty, or has too few or too many columns.
-    pub fn open(source: &'a Source, min_columns: usize) -> Result<(Self, StringRecord), DataError> {
+    pub fn open(
+        source: &'a SourceFile,
+        min_columns: usize,
+    ) -> Result<(Self, StringRecord), DataError> {
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .delimiter(delimiter_of(source))
@@ -170,7 +173,7 @@ impl<'a> Records<'a> {
     }
 }
 
-fn table(source: &Source, options: &OpenOptions) -> Result<Table, DataError> {
+fn table(source: &SourceFile, options: &OpenOptions) -> Result<CsvTable, DataError> {
     let damaged = |problem: String| source.damaged(FORMAT, problem);
     let (mut records, mut record) = Records::open(source, MIN_COLUMNS)?;
     let columns = record.len();
@@ -212,7 +215,7 @@ fn table(source: &Source, options: &OpenOptions) -> Result<Table, DataError> {
         row += 1;
     }
     if layout.unlabelled {
-        return Ok(Table::Unlabelled(rows));
+        return Ok(CsvTable::Unlabelled(rows));
     }
     let (shades, last) = layout.choose_label_column(shades, rows);
     let labels = labels.into_iter().map(|[first, end]| if last { end } else { first }).collect();
@@ -231,8 +234,8 @@ fn table(source: &Source, options: &OpenOptions) -> Result<Table, DataError> {
         ));
     }
     let images = Images { width, height, channels, pixels: bytes, labels: Vec::new() };
-    let part = Part { file: source.path.clone(), images, labels: Labels::of_texts(labels) };
-    Ok(Table::Labelled(part, notes))
+    let part = SplitImages { file: source.path.clone(), images, labels: Labels::of_texts(labels) };
+    Ok(CsvTable::Labelled(part, notes))
 }
 
 /// The roles of the columns.
@@ -326,10 +329,10 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn open(name: &str, text: &str) -> Result<Parts, DataError> {
+    fn open(name: &str, text: &str) -> Result<Splits, DataError> {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(name), text).unwrap();
-        let source = Source::open(&dir.path().join(name)).unwrap();
+        let source = SourceFile::open(&dir.path().join(name)).unwrap();
         assert!(recognises(&source), "{text}");
         read(&[source], &OpenOptions::default())
     }
@@ -394,7 +397,7 @@ mod tests {
             "{\"a\": [1,2,3,4,5,6]}",
         ] {
             fs::write(dir.path().join("notes"), text).unwrap();
-            assert!(!recognises(&Source::open(&dir.path().join("notes")).unwrap()), "{text}");
+            assert!(!recognises(&SourceFile::open(&dir.path().join("notes")).unwrap()), "{text}");
         }
     }
 }

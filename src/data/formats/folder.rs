@@ -5,8 +5,8 @@ use super::cache::{self, Listed};
 use super::classes::MAX_CLASSES;
 use super::options::OpenOptions;
 use super::part::Labels;
-use super::part::Part;
-use super::parts::{Parts, Role};
+use super::part::SplitImages;
+use super::parts::{Split, Splits};
 use super::pictures::{Plan, SAMPLE, resized_note};
 use crate::data::decode::{decode_file, is_picture};
 use crate::data::{DataError, Images};
@@ -25,7 +25,7 @@ const SAMPLED: usize = 20;
 const MAX_LISTED: usize = 5;
 
 /// Files of one part: the folder of each class with its pictures.
-type Classes = BTreeMap<String, Vec<PathBuf>>;
+type ClassFolders = BTreeMap<String, Vec<PathBuf>>;
 
 /// The folder that contains the classes or parts: `dir`, or its only subfolder, as unpacked from an
 /// archive. `None` if there are no folders of pictures.
@@ -81,15 +81,15 @@ fn holds_pictures(dir: &Path) -> bool {
 }
 
 /// The part named by a folder: `train`, `test`, `val` and similar.
-fn role_of(folder: &Path) -> Option<Role> {
+fn role_of(folder: &Path) -> Option<Split> {
     let name = folder.file_name()?.to_string_lossy().to_lowercase();
     let known = ["train", "training", "test", "testing", "val", "valid", "validation", "dev"];
     let first = name.split(['_', '-', ' ']).next()?;
-    known.contains(&first).then(|| Role::of(first)).flatten()
+    known.contains(&first).then(|| Split::of(first)).flatten()
 }
 
 /// Reads all pictures below a folder found by [`root_of`], or loads them from the cache.
-pub(super) fn read(root: &Path, options: &OpenOptions) -> Result<Parts, DataError> {
+pub(super) fn read(root: &Path, options: &OpenOptions) -> Result<Splits, DataError> {
     let parts = list(root)?;
     let mut names: Vec<String> =
         parts.values().flat_map(|classes| classes.keys().cloned()).collect();
@@ -102,7 +102,7 @@ pub(super) fn read(root: &Path, options: &OpenOptions) -> Result<Parts, DataErro
     if names.len() > MAX_CLASSES {
         return Err(DataError::TooManyClasses { file: root.into(), classes: names.len() });
     }
-    let mut files: Vec<(Role, usize, PathBuf)> = Vec::new();
+    let mut files: Vec<(Split, usize, PathBuf)> = Vec::new();
     for (role, classes) in parts {
         for (name, paths) in classes {
             let class = names.iter().position(|other| *other == name).unwrap_or(0);
@@ -122,8 +122,8 @@ pub(super) fn read(root: &Path, options: &OpenOptions) -> Result<Parts, DataErro
 }
 
 /// Lists the picture files of every part and class.
-fn list(root: &Path) -> Result<BTreeMap<Role, Classes>, DataError> {
-    let mut parts: BTreeMap<Role, Classes> = BTreeMap::new();
+fn list(root: &Path) -> Result<BTreeMap<Split, ClassFolders>, DataError> {
+    let mut parts: BTreeMap<Split, ClassFolders> = BTreeMap::new();
     let folders = folders(root)?;
     let has_parts =
         folders.iter().any(|folder| role_of(folder).is_some() && !holds_pictures(folder));
@@ -134,7 +134,7 @@ fn list(root: &Path) -> Result<BTreeMap<Role, Classes>, DataError> {
             (true, Some(role)) => {
                 self::folders(&folder)?.into_iter().map(|class| (role, class)).collect()
             }
-            (false, _) => vec![(Role::Train, folder)],
+            (false, _) => vec![(Split::Train, folder)],
         };
         for (role, class) in classes {
             let name = class.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -186,10 +186,10 @@ fn names_a_picture(path: &Path) -> bool {
 
 fn decode(
     root: &Path,
-    files: &[(Role, usize, PathBuf)],
+    files: &[(Split, usize, PathBuf)],
     names: Vec<String>,
     options: &OpenOptions,
-) -> Result<Parts, DataError> {
+) -> Result<Splits, DataError> {
     let step = files.len().div_ceil(SAMPLE).max(1);
     let sample = files.iter().step_by(step).map(|(_, _, path)| decode_file(path));
     let Some(mut plan) = Plan::of(sample, options) else {
@@ -197,7 +197,7 @@ fn decode(
     };
     let sizes = files.iter().map(|(_, _, path)| fs::metadata(path).map_or(0, |about| about.len()));
     plan.check(root, files.len(), sizes.sum())?;
-    let read = |(_, _, path): &(Role, usize, PathBuf)| decode_file(path);
+    let read = |(_, _, path): &(Split, usize, PathBuf)| decode_file(path);
     let mut pictures = plan.decode(files, read, options);
     if pictures.is_none() {
         plan.channels = 3;
@@ -205,11 +205,11 @@ fn decode(
         pictures = plan.decode(files, read, options);
     }
     let mut pictures = pictures.unwrap_or_default();
-    let mut parts = Parts { classes: Some(names), resized: true, ..Parts::default() };
+    let mut parts = Splits { classes: Some(names), resized: true, ..Splits::default() };
     parts.notes.extend(resized_note(pictures.resized, pictures.whole.len(), plan, options));
     parts.notes.extend(broken_note(root, files, &pictures.broken));
     let mut at = 0;
-    for role in Role::ALL {
+    for role in Split::ALL {
         let labels: Vec<i64> = pictures
             .whole
             .iter()
@@ -229,14 +229,17 @@ fn decode(
         at += bytes;
         let (width, height) = plan.size;
         let images = Images { width, height, channels: plan.channels, pixels, labels: Vec::new() };
-        parts.add(role, Part { file: root.into(), images, labels: Labels::Numbers(labels) })?;
+        parts.add(
+            role,
+            SplitImages { file: root.into(), images, labels: Labels::Numbers(labels) },
+        )?;
     }
     Ok(parts)
 }
 
 fn broken_note(
     root: &Path,
-    files: &[(Role, usize, PathBuf)],
+    files: &[(Split, usize, PathBuf)],
     broken: &[(usize, String)],
 ) -> Option<String> {
     let (first, why) = broken.first()?;

@@ -1,6 +1,6 @@
 //! Recognises files given by mistake as a data set or a model, to explain what they are and what to do.
 
-use super::source::Source;
+use super::source::SourceFile;
 use crate::data::{DataError, decode};
 use Recognises::{Magic, Test};
 use std::path::Path;
@@ -17,7 +17,7 @@ struct Known {
 enum Recognises {
     /// The file starts with one of these.
     Magic(&'static [&'static [u8]]),
-    Test(fn(&Source) -> bool),
+    Test(fn(&SourceFile) -> bool),
 }
 
 const fn known(
@@ -146,7 +146,7 @@ static NO_MODELS: [Known; 5] = [
 ];
 
 impl Known {
-    fn recognises(&self, source: &Source) -> bool {
+    fn recognises(&self, source: &SourceFile) -> bool {
         match self.recognises {
             Magic(magics) => magics.iter().any(|magic| source.head.starts_with(magic)),
             Test(test) => test(source),
@@ -154,39 +154,39 @@ impl Known {
     }
 }
 
-fn is_html(source: &Source) -> bool {
+fn is_html(source: &SourceFile) -> bool {
     let text = String::from_utf8_lossy(&source.head).trim_start().to_lowercase();
     let text = text.trim_start_matches('\u{feff}');
     ["<!doctype html", "<html", "<head", "<?xml"].iter().any(|tag| text.starts_with(tag))
 }
 
 /// Whether a zip archive starts with the files of `torch.save`.
-fn is_torch_zip(source: &Source) -> bool {
+fn is_torch_zip(source: &SourceFile) -> bool {
     let head = &source.head;
     let named = |name: &[u8]| head.windows(name.len()).take(200).any(|part| part == name);
     head.starts_with(b"PK\x03\x04") && (named(b"/data.pkl") || named(b"/.format_version"))
 }
 
 /// Whether a zip archive starts with an array of NumPy.
-fn is_npz(source: &Source) -> bool {
+fn is_npz(source: &SourceFile) -> bool {
     let name = source.head.get(30..).unwrap_or_default();
     let named = name.windows(4).take(100).any(|part| part == b".npy");
     source.head.starts_with(b"PK\x03\x04") && named
 }
 
 /// Whether a file starts with the version of ONNX, and then the program that wrote it.
-fn is_onnx(source: &Source) -> bool {
+fn is_onnx(source: &SourceFile) -> bool {
     matches!(source.head.as_slice(), [8, 3..=15, 0x12, length, name @ ..]
         if name.iter().take(usize::from(*length)).all(u8::is_ascii_graphic))
 }
 
 /// Whether a file starts like a pickle of protocol 2 or newer.
-pub(super) fn is_pickle(source: &Source) -> bool {
+pub(super) fn is_pickle(source: &SourceFile) -> bool {
     matches!(source.head[..], [0x80, 2..=5, ..])
 }
 
 /// The error for a file of a known kind that is not a data set.
-pub(super) fn error_for(source: &Source) -> Option<DataError> {
+pub(super) fn error_for(source: &SourceFile) -> Option<DataError> {
     let known = KNOWN.iter().find(|known| known.recognises(source))?;
     let mut what = known.what.to_owned();
     if source.gzipped && source.len > 0 {
@@ -197,7 +197,7 @@ pub(super) fn error_for(source: &Source) -> Option<DataError> {
 
 /// What a file is that was given as a model, and what to do, if it is of a known kind.
 pub fn mistaken_for_model(file: &Path) -> Option<(&'static str, &'static str)> {
-    let source = Source::open(file).ok()?;
+    let source = SourceFile::open(file).ok()?;
     let known = NO_MODELS.iter().chain(&KNOWN).find(|known| known.recognises(&source))?;
     Some((known.what, known.model_advice))
 }
@@ -225,7 +225,7 @@ mod tests {
         for (bytes, what, advice) in cases {
             let file = dir.path().join("train-images-idx3-ubyte");
             fs::write(&file, bytes).unwrap();
-            let error = error_for(&Source::open(&file).unwrap()).unwrap().to_string();
+            let error = error_for(&SourceFile::open(&file).unwrap()).unwrap().to_string();
             assert!(error.contains("train-images-idx3-ubyte"), "{error}");
             assert!(error.contains(what) && error.contains(advice), "{error}");
         }
@@ -246,7 +246,7 @@ mod tests {
         }
         let file = dir.path().join("text");
         fs::write(&file, "just text").unwrap();
-        assert!(error_for(&Source::open(&file).unwrap()).is_none());
+        assert!(error_for(&SourceFile::open(&file).unwrap()).is_none());
         assert!(mistaken_for_model(&file).is_none());
     }
 }

@@ -27,20 +27,20 @@ const MAX_RESERVED: u64 = 64 << 20;
 
 /// The contents of an IDX file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub(super) enum IdxContent {
     Images,
     Labels,
 }
 
 /// The contents indicated by the first bytes of a file, in either byte order; `None` if it is not
 /// an IDX file.
-pub(super) fn content(head: &[u8]) -> Option<Content> {
+pub(super) fn content(head: &[u8]) -> Option<IdxContent> {
     let magic = u32::from_be_bytes(*head.first_chunk()?);
     match magic {
         0 => None,
-        _ if [magic, magic.swap_bytes()].contains(&IMAGES_MAGIC) => Some(Content::Images),
+        _ if [magic, magic.swap_bytes()].contains(&IMAGES_MAGIC) => Some(IdxContent::Images),
         _ if LABEL_MAGICS.contains(&magic) || LABEL_MAGICS.contains(&magic.swap_bytes()) => {
-            Some(Content::Labels)
+            Some(IdxContent::Labels)
         }
         _ => None,
     }
@@ -244,7 +244,7 @@ mod tests {
         mixed.extend(little(&[60_000, 28, 28]));
         let error = images_of(&mixed).unwrap_err().to_string();
         assert!(error.contains("little-endian") && error.contains(">i4"), "{error}");
-        assert_eq!(content(&little(&[LABELS_MAGIC])), Some(Content::Labels));
+        assert_eq!(content(&little(&[LABELS_MAGIC])), Some(IdxContent::Labels));
         assert_eq!(content(b"\0\0\0\0"), None);
     }
 

@@ -1,11 +1,11 @@
 //! A data set of IDX files in one directory, such as MNIST's four.
 
-use super::idx::{Content, content, read_images, read_labels};
+use super::idx::{IdxContent, content, read_images, read_labels};
 use super::options::OpenOptions;
 use super::part::Labels;
-use super::part::Part;
-use super::parts::{Parts, Role};
-use super::source::Source;
+use super::part::SplitImages;
+use super::parts::{Split, Splits};
+use super::source::SourceFile;
 use crate::data::DataError;
 use std::collections::BTreeMap;
 
@@ -17,28 +17,28 @@ pub const FILE_NAMES: [&str; 4] = [
     "t10k-labels-idx1-ubyte",
 ];
 
-pub(super) fn recognises(source: &Source) -> bool {
+pub(super) fn recognises(source: &SourceFile) -> bool {
     content(&source.head).is_some()
 }
 
 /// A file, and what its name and content indicate.
 struct File<'a> {
-    source: &'a Source,
-    content: Content,
-    role: Option<Role>,
+    source: &'a SourceFile,
+    content: IdxContent,
+    role: Option<Split>,
     /// The name without words for part, content and format: identifies the data set if a directory
     /// has several, as for EMNIST.
     set: String,
 }
 
 impl<'a> File<'a> {
-    fn of(source: &'a Source) -> Option<Self> {
+    fn of(source: &'a SourceFile) -> Option<Self> {
         let name = source.name();
         let found = content(&source.head)?;
         // If the name contradicts the content, the reader reports that.
         let content = match (name.contains("images"), name.contains("labels")) {
-            (true, false) => Content::Images,
-            (false, true) => Content::Labels,
+            (true, false) => IdxContent::Images,
+            (false, true) => IdxContent::Labels,
             _ => found,
         };
         let words: Vec<&str> = name
@@ -49,18 +49,18 @@ impl<'a> File<'a> {
                 !word.is_empty() && !common.iter().any(|common| word.starts_with(common))
             })
             .collect();
-        Some(Self { source, content, role: Role::of(&name), set: words.join("-") })
+        Some(Self { source, content, role: Split::of(&name), set: words.join("-") })
     }
 }
 
 /// Files beside `chosen` that belong to the same data set.
-pub(super) fn of_the_same_set(chosen: &Source, beside: Vec<Source>) -> Vec<Source> {
+pub(super) fn of_the_same_set(chosen: &SourceFile, beside: Vec<SourceFile>) -> Vec<SourceFile> {
     let Some(set) = File::of(chosen).map(|file| file.set) else { return beside };
     beside.into_iter().filter(|s| File::of(s).is_some_and(|file| file.set == set)).collect()
 }
 
 /// Reads the images and labels of all parts.
-pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
+pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Splits, DataError> {
     let mut sets: BTreeMap<String, Vec<File>> = BTreeMap::new();
     for file in sources.iter().filter_map(File::of) {
         let files = sets.entry(file.set.clone()).or_default();
@@ -74,7 +74,9 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
     }
     let several = sets.len() > 1;
     let whole = |files: &Vec<File>| {
-        [Content::Images, Content::Labels].iter().all(|c| files.iter().any(|f| f.content == *c))
+        [IdxContent::Images, IdxContent::Labels]
+            .iter()
+            .all(|c| files.iter().any(|f| f.content == *c))
     };
     let mut chosen: Vec<Vec<File>> = Vec::new();
     let mut rest = Vec::new();
@@ -85,7 +87,7 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
     if chosen.is_empty() {
         chosen.push(rest);
     }
-    let Some(files) = chosen.pop() else { return Ok(Parts::default()) };
+    let Some(files) = chosen.pop() else { return Ok(Splits::default()) };
     if let (Some(other), Some(file), true) =
         (chosen.first().and_then(|f| f.first()), files.first(), several)
     {
@@ -105,12 +107,12 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
 }
 
 /// Checks that the images of all parts have the size of the training images.
-fn check_sizes(files: &[File], parts: &Parts) -> Result<(), DataError> {
+fn check_sizes(files: &[File], parts: &Splits) -> Result<(), DataError> {
     let Some(train) = &parts.train else { return Ok(()) };
-    let size = |part: &Part| (part.images.width, part.images.height);
-    for (role, part) in [(Role::Validation, &parts.validation), (Role::Test, &parts.test)] {
+    let size = |part: &SplitImages| (part.images.width, part.images.height);
+    for (role, part) in [(Split::Validation, &parts.validation), (Split::Test, &parts.test)] {
         let Some(part) = part.as_ref().filter(|part| size(part) != size(train)) else { continue };
-        let images = files.iter().find(|f| f.content == Content::Images && f.role == Some(role));
+        let images = files.iter().find(|f| f.content == IdxContent::Images && f.role == Some(role));
         let file = images.map_or(&part.file, |images| &images.source.path).clone();
         return Err(DataError::Sizes { file, found: size(part), expected: size(train) });
     }
@@ -118,12 +120,14 @@ fn check_sizes(files: &[File], parts: &Parts) -> Result<(), DataError> {
 }
 
 /// Pairs images and labels by the part that their names indicate, or by count.
-fn pair_up(files: &[File]) -> Result<Parts, DataError> {
-    let mut parts = Parts::default();
+fn pair_up(files: &[File]) -> Result<Splits, DataError> {
+    let mut parts = Splits::default();
     let mut unnamed = Vec::new();
-    let images = |role| files.iter().find(move |f| f.content == Content::Images && f.role == role);
-    let labels = |role| files.iter().find(move |f| f.content == Content::Labels && f.role == role);
-    for role in Role::ALL {
+    let images =
+        |role| files.iter().find(move |f| f.content == IdxContent::Images && f.role == role);
+    let labels =
+        |role| files.iter().find(move |f| f.content == IdxContent::Labels && f.role == role);
+    for role in Split::ALL {
         match (images(Some(role)), labels(Some(role))) {
             (Some(images), Some(labels)) => {
                 *parts.slot(role) = Some(part(images.source, labels.source)?);
@@ -137,10 +141,10 @@ fn pair_up(files: &[File]) -> Result<Parts, DataError> {
         unnamed.push(file);
     }
     let find = |content| unnamed.iter().filter(move |file| file.content == content);
-    match (find(Content::Images).count(), find(Content::Labels).count()) {
+    match (find(IdxContent::Images).count(), find(IdxContent::Labels).count()) {
         (0, 0) => {}
         (1, 1) if parts.train.is_none() => {
-            let both = [Content::Images, Content::Labels].map(|content| find(content).next());
+            let both = [IdxContent::Images, IdxContent::Labels].map(|content| find(content).next());
             if let [Some(images), Some(labels)] = both {
                 parts.train = Some(part(images.source, labels.source)?);
             }
@@ -184,7 +188,7 @@ fn missing_name(file: &File, name: String) -> DataError {
     DataError::Missing { dir: beside.parent().unwrap_or(&beside).into(), name, beside }
 }
 
-fn part(image_source: &Source, label_source: &Source) -> Result<Part, DataError> {
+fn part(image_source: &SourceFile, label_source: &SourceFile) -> Result<SplitImages, DataError> {
     let images = read_images(&image_source.path, image_source.reader()?)?;
     let labels = read_labels(&label_source.path, label_source.reader()?)?;
     let count = images.pixels.len() / images.pixels_per_image();
@@ -196,7 +200,7 @@ fn part(image_source: &Source, label_source: &Source) -> Result<Part, DataError>
             labels: labels.len(),
         });
     }
-    Ok(Part { file: label_source.path.clone(), images, labels: Labels::Numbers(labels) })
+    Ok(SplitImages { file: label_source.path.clone(), images, labels: Labels::Numbers(labels) })
 }
 
 #[cfg(test)]

@@ -28,12 +28,12 @@ mod unpickle;
 pub(crate) use foreign::mistaken_for_model;
 pub use idx_files::FILE_NAMES;
 pub use options::OpenOptions;
-pub use predictions::Predictions;
+pub use predictions::PredictedDataset;
 
 use super::{DataError, Dataset};
 use classes::{names_by_line, names_by_mapping};
-use parts::Parts;
-use source::Source;
+use parts::Splits;
+use source::SourceFile;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -43,37 +43,41 @@ pub const READABLE: &str = "IDX files, .npz or .npy arrays, CSV, parquet, CIFAR 
      mnist.pkl.gz, or folders of pictures (CLASS/*.png, train/CLASS/*.jpg)";
 
 /// A file format.
-struct Format {
+struct DataFormat {
     /// Whether a file has this format.
-    recognises: fn(&Source) -> bool,
+    recognises: fn(&SourceFile) -> bool,
     /// Reads one data set from files of this format in one directory.
-    read: fn(&[Source], &OpenOptions) -> Result<Parts, DataError>,
+    read: fn(&[SourceFile], &OpenOptions) -> Result<Splits, DataError>,
     /// Selects, among the files beside a given one, those of the same data set.
-    beside: fn(&Source, Vec<Source>) -> Vec<Source>,
+    beside: fn(&SourceFile, Vec<SourceFile>) -> Vec<SourceFile>,
 }
 
 /// The given file is the whole data set.
-fn alone(given: &Source, _: Vec<Source>) -> Vec<Source> {
+fn alone(given: &SourceFile, _: Vec<SourceFile>) -> Vec<SourceFile> {
     vec![given.clone()]
 }
 
 /// All files of the format form one data set.
-fn all(_: &Source, beside: Vec<Source>) -> Vec<Source> {
+fn all(_: &SourceFile, beside: Vec<SourceFile>) -> Vec<SourceFile> {
     beside
 }
 
-static FORMATS: [Format; 7] = [
-    Format {
+static FORMATS: [DataFormat; 7] = [
+    DataFormat {
         recognises: idx_files::recognises,
         read: idx_files::read,
         beside: idx_files::of_the_same_set,
     },
-    Format { recognises: npz::recognises, read: npz::read, beside: alone },
-    Format { recognises: npz::recognises_npy, read: npz::read_npy, beside: all },
-    Format { recognises: parquet_images::recognises, read: parquet_images::read, beside: alone },
-    Format { recognises: pickle::recognises, read: pickle::read, beside: alone },
-    Format { recognises: cifar::recognises, read: cifar::read, beside: all },
-    Format { recognises: csv::recognises, read: csv::read, beside: alone },
+    DataFormat { recognises: npz::recognises, read: npz::read, beside: alone },
+    DataFormat { recognises: npz::recognises_npy, read: npz::read_npy, beside: all },
+    DataFormat {
+        recognises: parquet_images::recognises,
+        read: parquet_images::read,
+        beside: alone,
+    },
+    DataFormat { recognises: pickle::recognises, read: pickle::read, beside: alone },
+    DataFormat { recognises: cifar::recognises, read: cifar::read, beside: all },
+    DataFormat { recognises: csv::recognises, read: csv::read, beside: alone },
 ];
 
 /// Maximum number of files of a directory that are examined.
@@ -116,8 +120,8 @@ fn name_of(path: &Path) -> String {
     whole.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into())
 }
 
-fn open_file(path: &Path, options: &OpenOptions) -> Result<(Parts, PathBuf), DataError> {
-    let source = Source::open(path)?;
+fn open_file(path: &Path, options: &OpenOptions) -> Result<(Splits, PathBuf), DataError> {
+    let source = SourceFile::open(path)?;
     let dir = path
         .parent()
         .filter(|dir| !dir.as_os_str().is_empty())
@@ -128,13 +132,13 @@ fn open_file(path: &Path, options: &OpenOptions) -> Result<(Parts, PathBuf), Dat
             foreign::error_for(&source).unwrap_or(DataError::NoDataSet { dir: path.into() })
         );
     };
-    let beside: Vec<Source> =
+    let beside: Vec<SourceFile> =
         sources(&dir)?.into_iter().filter(|other| (format.recognises)(other)).collect();
     let chosen = (format.beside)(&source, beside);
     Ok(((format.read)(&chosen, options)?, dir))
 }
 
-fn open_directory(dir: &Path, options: &OpenOptions) -> Result<(Parts, PathBuf), DataError> {
+fn open_directory(dir: &Path, options: &OpenOptions) -> Result<(Splits, PathBuf), DataError> {
     // The error for a file given by mistake, used if no data set is found.
     let mut foreign = None;
     let mut level = vec![dir.to_owned()];
@@ -159,12 +163,12 @@ fn open_directory(dir: &Path, options: &OpenOptions) -> Result<(Parts, PathBuf),
 
 /// Reads the files of the first format for which there are any.
 fn open_sources(
-    found: &[Source],
+    found: &[SourceFile],
     options: &OpenOptions,
     foreign: &mut Option<DataError>,
-) -> Result<Option<Parts>, DataError> {
+) -> Result<Option<Splits>, DataError> {
     for format in &FORMATS {
-        let mut chosen: Vec<Source> =
+        let mut chosen: Vec<SourceFile> =
             found.iter().filter(|source| (format.recognises)(source)).cloned().collect();
         if chosen.is_empty() {
             continue;
@@ -189,7 +193,7 @@ fn open_sources(
 }
 
 /// The non-hidden files of a directory with their first bytes.
-fn sources(dir: &Path) -> Result<Vec<Source>, DataError> {
+fn sources(dir: &Path) -> Result<Vec<SourceFile>, DataError> {
     let wrap = |source| DataError::Read { file: dir.into(), source };
     let mut paths: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(dir).map_err(wrap)? {
@@ -209,7 +213,7 @@ fn sources(dir: &Path) -> Result<Vec<Source>, DataError> {
     }
     paths.sort_unstable();
     // An unreadable file is reported when it is needed.
-    Ok(paths.iter().filter_map(|path| Source::open(path).ok()).collect())
+    Ok(paths.iter().filter_map(|path| SourceFile::open(path).ok()).collect())
 }
 
 fn directories(dir: &Path) -> Vec<PathBuf> {

@@ -16,7 +16,7 @@ const MAX_TEXT: usize = 4096;
 
 /// The kind of a value in numpy's `descr`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum NumberKind {
     Bool,
     Unsigned,
     Signed,
@@ -30,7 +30,7 @@ pub(super) enum Kind {
 /// The type of an array's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dtype {
-    pub kind: Kind,
+    pub kind: NumberKind,
     /// Bytes per value.
     pub size: usize,
     pub big_endian: bool,
@@ -46,24 +46,24 @@ impl Dtype {
         };
         let mut letters = rest.chars();
         let kind = match letters.next() {
-            Some('b') if letters.as_str() == "1" => Kind::Bool,
-            Some('u') => Kind::Unsigned,
-            Some('i' | 'b') => Kind::Signed,
-            Some('f') => Kind::Float,
-            Some('U') => Kind::Unicode,
-            Some('S' | 'a') => Kind::Bytes,
+            Some('b') if letters.as_str() == "1" => NumberKind::Bool,
+            Some('u') => NumberKind::Unsigned,
+            Some('i' | 'b') => NumberKind::Signed,
+            Some('f') => NumberKind::Float,
+            Some('U') => NumberKind::Unicode,
+            Some('S' | 'a') => NumberKind::Bytes,
             Some('O') => {
                 return Err("holds Python objects, which could run code; write it with a plain type, such as `.astype('uint8')`".into());
             }
             _ => return Err(unknown()),
         };
         let size: usize = letters.as_str().parse().map_err(|_| unknown())?;
-        let size = if kind == Kind::Unicode { size.saturating_mul(4) } else { size };
+        let size = if kind == NumberKind::Unicode { size.saturating_mul(4) } else { size };
         let fits = match kind {
-            Kind::Bool => size == 1,
-            Kind::Unsigned | Kind::Signed => matches!(size, 1 | 2 | 4 | 8),
-            Kind::Float => matches!(size, 2 | 4 | 8),
-            Kind::Unicode | Kind::Bytes => (1..=MAX_TEXT).contains(&size),
+            NumberKind::Bool => size == 1,
+            NumberKind::Unsigned | NumberKind::Signed => matches!(size, 1 | 2 | 4 | 8),
+            NumberKind::Float => matches!(size, 2 | 4 | 8),
+            NumberKind::Unicode | NumberKind::Bytes => (1..=MAX_TEXT).contains(&size),
         };
         if fits { Ok(Self { kind, size, big_endian: order == ">" }) } else { Err(unknown()) }
     }
@@ -77,15 +77,15 @@ impl Dtype {
         }
         let [a, b, c, d, ..] = word;
         match (self.kind, self.size) {
-            (Kind::Signed, 1) => f64::from(a.cast_signed()),
-            (Kind::Signed, 2) => f64::from(i16::from_le_bytes([a, b])),
-            (Kind::Signed, 4) => f64::from(i32::from_le_bytes([a, b, c, d])),
-            (Kind::Signed, _) => i64::from_le_bytes(word) as f64,
-            (Kind::Float, 2) => {
+            (NumberKind::Signed, 1) => f64::from(a.cast_signed()),
+            (NumberKind::Signed, 2) => f64::from(i16::from_le_bytes([a, b])),
+            (NumberKind::Signed, 4) => f64::from(i32::from_le_bytes([a, b, c, d])),
+            (NumberKind::Signed, _) => i64::from_le_bytes(word) as f64,
+            (NumberKind::Float, 2) => {
                 f64::from(crate::data::half::f16_to_f32(u16::from_le_bytes([a, b])))
             }
-            (Kind::Float, 4) => f64::from(f32::from_le_bytes([a, b, c, d])),
-            (Kind::Float, _) => f64::from_le_bytes(word),
+            (NumberKind::Float, 4) => f64::from(f32::from_le_bytes([a, b, c, d])),
+            (NumberKind::Float, _) => f64::from_le_bytes(word),
             _ => u64::from_le_bytes(word) as f64,
         }
     }
@@ -93,7 +93,7 @@ impl Dtype {
 
 /// The header of an array.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct NpyHeader {
     pub dtype: Dtype,
     pub shape: Vec<usize>,
     /// Whether the array is column-major.
@@ -109,7 +109,7 @@ pub(super) fn is_npy(head: &[u8]) -> bool {
 ///
 /// # Errors
 /// A message if it is not an array, or has an unsupported type.
-pub(super) fn read_header(reader: &mut impl Read) -> Result<Header, String> {
+pub(super) fn read_header(reader: &mut impl Read) -> Result<NpyHeader, String> {
     let mut start = [0; 8];
     reader.read_exact(&mut start).map_err(|error| ends(&error))?;
     if !start.starts_with(MAGIC) {
@@ -133,7 +133,7 @@ pub(super) fn read_header(reader: &mut impl Read) -> Result<Header, String> {
 }
 
 /// Parses `{'descr': '|u1', 'fortran_order': False, 'shape': (60000, 28, 28), }`.
-fn parse_header(text: &str) -> Result<Header, String> {
+fn parse_header(text: &str) -> Result<NpyHeader, String> {
     let after = |key: &str| -> Result<&str, String> {
         let at = text.find(key).ok_or(format!("its header has no {key}"))?;
         let rest = text[at + key.len()..].trim_start_matches(['\'', '"']).trim_start();
@@ -152,12 +152,12 @@ fn parse_header(text: &str) -> Result<Header, String> {
     let shape: Result<Vec<usize>, _> =
         shape.split(',').map(str::trim).filter(|size| !size.is_empty()).map(str::parse).collect();
     let shape = shape.map_err(|_| "its header has no shape of whole numbers".to_owned())?;
-    let header = Header { dtype: Dtype::parse(descr)?, shape, fortran };
+    let header = NpyHeader { dtype: Dtype::parse(descr)?, shape, fortran };
     header.count()?;
     Ok(header)
 }
 
-impl Header {
+impl NpyHeader {
     /// The number of values.
     pub fn count(&self) -> Result<usize, String> {
         if self.shape.len() > MAX_DIMENSIONS {
@@ -176,12 +176,12 @@ impl Header {
 ///
 /// # Errors
 /// A message if the data is truncated or cannot be converted.
-pub(super) fn read_values(header: &Header, reader: &mut impl Read) -> Result<Array, String> {
-    let Header { dtype, shape, fortran } = header;
+pub(super) fn read_values(header: &NpyHeader, reader: &mut impl Read) -> Result<Array, String> {
+    let NpyHeader { dtype, shape, fortran } = header;
     let count = header.count()?;
     let mut values = match dtype.kind {
-        Kind::Unicode | Kind::Bytes => Values::Texts(Vec::new()),
-        Kind::Float => Values::Shades(Shades::Reals(Vec::new())),
+        NumberKind::Unicode | NumberKind::Bytes => Values::Texts(Vec::new()),
+        NumberKind::Float => Values::Shades(Shades::Reals(Vec::new())),
         _ => Values::Shades(Shades::default()),
     };
     // Shades would lose the precision of 64-bit labels.
@@ -198,7 +198,7 @@ pub(super) fn read_values(header: &Header, reader: &mut impl Read) -> Result<Arr
         reader.read_exact(bytes).map_err(|error| ends(&error))?;
         match &mut values {
             Values::Shades(Shades::Bytes(shades))
-                if dtype.kind == Kind::Unsigned && dtype.size == 1 =>
+                if dtype.kind == NumberKind::Unsigned && dtype.size == 1 =>
             {
                 shades.extend_from_slice(bytes);
             }
@@ -259,7 +259,7 @@ fn narrow(shape: &[usize]) -> bool {
 }
 
 fn text(dtype: Dtype, bytes: &[u8]) -> String {
-    if dtype.kind == Kind::Bytes {
+    if dtype.kind == NumberKind::Bytes {
         return String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned();
     }
     let characters = bytes.as_chunks().0.iter().map(|&word| {

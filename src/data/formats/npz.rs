@@ -2,10 +2,10 @@
 //! single `.npy` files in one directory.
 
 use super::arrays::{Array, Values, assemble, choose};
-use super::npy::{Header, Kind, ends, is_npy, read_header, read_values};
+use super::npy::{NpyHeader, NumberKind, ends, is_npy, read_header, read_values};
 use super::options::OpenOptions;
-use super::parts::Parts;
-use super::source::{Guarded, Source};
+use super::parts::Splits;
+use super::source::{Guarded, SourceFile};
 use crate::data::DataError;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -16,7 +16,7 @@ const MAX_MEMBERS: usize = 1000;
 const FORMAT: &str = "npz";
 
 /// Whether a file is a zip archive that starts with an array.
-pub(super) fn recognises(source: &Source) -> bool {
+pub(super) fn recognises(source: &SourceFile) -> bool {
     let head = &source.head;
     let name = head.get(26..28).map(|n| usize::from(u16::from_le_bytes([n[0], n[1]])));
     let named = name.and_then(|length| head.get(30..30 + length));
@@ -24,16 +24,16 @@ pub(super) fn recognises(source: &Source) -> bool {
 }
 
 /// Whether a file is a single array.
-pub(super) fn recognises_npy(source: &Source) -> bool {
+pub(super) fn recognises_npy(source: &SourceFile) -> bool {
     is_npy(&source.head)
 }
 
 /// An archive whose arrays can be read by index.
 pub(super) struct Npz<'a> {
-    source: &'a Source,
+    source: &'a SourceFile,
     archive: ZipArchive<BufReader<File>>,
     /// Name without `.npy`, header, and member index.
-    pub arrays: Vec<(String, Header, usize)>,
+    pub arrays: Vec<(String, NpyHeader, usize)>,
 }
 
 impl<'a> Npz<'a> {
@@ -41,7 +41,7 @@ impl<'a> Npz<'a> {
     ///
     /// # Errors
     /// If it is damaged.
-    pub fn open(source: &'a Source) -> Result<Self, DataError> {
+    pub fn open(source: &'a SourceFile) -> Result<Self, DataError> {
         let damaged = |problem: String| source.damaged(FORMAT, problem);
         let file = File::open(&source.path)
             .map_err(|error| DataError::Read { file: source.path.clone(), source: error })?;
@@ -81,21 +81,23 @@ impl<'a> Npz<'a> {
 
     /// Names and shapes, and whether the values are texts.
     pub fn named(&self) -> Vec<(String, Vec<usize>, bool)> {
-        let texts = |header: &Header| matches!(header.dtype.kind, Kind::Unicode | Kind::Bytes);
+        let texts = |header: &NpyHeader| {
+            matches!(header.dtype.kind, NumberKind::Unicode | NumberKind::Bytes)
+        };
         let named = self.arrays.iter();
         named.map(|(name, header, _)| (name.clone(), header.shape.clone(), texts(header))).collect()
     }
 }
 
 /// Reads the images and labels of an archive.
-pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
+pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Splits, DataError> {
     let source = match sources {
         [source] => source,
         [first, second, ..] => {
             let problem = format!("there is {} beside it", second.path.display());
             return Err(first.unsuitable(problem, "give one of the files"));
         }
-        [] => return Ok(Parts::default()),
+        [] => return Ok(Splits::default()),
     };
     let mut npz = Npz::open(source)?;
     let named = npz.named();
@@ -107,9 +109,11 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
 }
 
 /// Reads `.npy` files of one directory, such as `x_train.npy` and `y_train.npy`.
-pub(super) fn read_npy(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
-    let Some(first) = sources.first() else { return Ok(Parts::default()) };
-    let load = |source: &Source, whole: bool| -> Result<(Header, Option<Array>), DataError> {
+pub(super) fn read_npy(sources: &[SourceFile], options: &OpenOptions) -> Result<Splits, DataError> {
+    let Some(first) = sources.first() else { return Ok(Splits::default()) };
+    let load = |source: &SourceFile,
+                whole: bool|
+     -> Result<(NpyHeader, Option<Array>), DataError> {
         let damaged = |problem: String| source.damaged("npy", problem);
         let mut reader = source.reader()?;
         let header = read_header(&mut reader).map_err(damaged)?;
@@ -120,7 +124,7 @@ pub(super) fn read_npy(sources: &[Source], options: &OpenOptions) -> Result<Part
     let mut named = Vec::new();
     for source in sources {
         let (header, _) = load(source, false)?;
-        let texts = matches!(header.dtype.kind, Kind::Unicode | Kind::Bytes);
+        let texts = matches!(header.dtype.kind, NumberKind::Unicode | NumberKind::Bytes);
         named.push((source.name().replace(".npy", ""), header.shape, texts));
     }
     let advice = "put images and labels into one directory as x.npy and y.npy, or x_train.npy, y_train.npy, x_test.npy, y_test.npy";
@@ -159,8 +163,8 @@ pub(super) mod tests {
         );
     }
 
-    fn open(file: &Path) -> Result<Parts, DataError> {
-        let source = Source::open(file)?;
+    fn open(file: &Path) -> Result<Splits, DataError> {
+        let source = SourceFile::open(file)?;
         assert!(recognises(&source));
         read(&[source], &OpenOptions::default())
     }

@@ -5,7 +5,7 @@
 
 mod pages;
 
-use super::thrift::{Fields, Value, read_struct};
+use super::thrift::{ThriftStruct, ThriftValue, read_struct};
 use pages::Pages;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -23,7 +23,7 @@ const MAX_OF_ROW: i64 = 100_000;
 
 /// One value of a column.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Cell {
+pub(super) enum ParquetValue {
     Null,
     Int(i64),
     Real(f64),
@@ -32,7 +32,7 @@ pub(super) enum Cell {
 
 /// A column of primitive values.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Column {
+pub(super) struct ParquetColumn {
     /// Path in the schema, such as `image.bytes`.
     pub path: String,
     kind: i64,
@@ -45,17 +45,17 @@ pub(super) struct Column {
 
 /// An open parquet file.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct ParquetFile {
     file: File,
     len: u64,
-    pub columns: Vec<Column>,
-    groups: Vec<Fields>,
+    pub columns: Vec<ParquetColumn>,
+    groups: Vec<ThriftStruct>,
     pub rows: i64,
     /// Key-value metadata of the writer.
     pub metadata: Vec<(String, String)>,
 }
 
-impl Table {
+impl ParquetFile {
     /// Opens a file and reads its metadata.
     ///
     /// # Errors
@@ -82,16 +82,17 @@ impl Table {
         let (fields, _) = read_struct(&metadata.ok_or(cut)?)?;
         let columns = columns(fields.list(2))?;
         let rows = fields.int(3).unwrap_or(0);
-        let groups: Vec<Fields> = fields.list(4).iter().filter_map(as_fields).cloned().collect();
+        let groups: Vec<ThriftStruct> =
+            fields.list(4).iter().filter_map(as_fields).cloned().collect();
         let possible = |rows: i64, most: i64| (0..=most).contains(&rows);
-        let of_group = |group: &Fields| group.int(3).unwrap_or(0);
+        let of_group = |group: &ThriftStruct| group.int(3).unwrap_or(0);
         if !possible(rows, MAX_ROWS)
             || groups.iter().any(|group| !possible(of_group(group), MAX_ROWS_OF_GROUP))
             || groups.iter().map(of_group).sum::<i64>() != rows
         {
             return Err(format!("its metadata promise {rows} rows in {} groups", groups.len()));
         }
-        let pair = |value: &Value| {
+        let pair = |value: &ThriftValue| {
             let fields = as_fields(value)?;
             Some((fields.text(1)?, fields.text(2)?))
         };
@@ -108,7 +109,7 @@ impl Table {
     ///
     /// # Errors
     /// A message if it is damaged or has an unsupported encoding.
-    pub fn read(&mut self, group: usize, column: usize) -> Result<Vec<Vec<Cell>>, String> {
+    pub fn read(&mut self, group: usize, column: usize) -> Result<Vec<Vec<ParquetValue>>, String> {
         let about = &self.columns[column];
         let inside = |problem: String| format!("column {}: {problem}", about.path);
         let rows = self.groups[group].int(3).unwrap_or(0);
@@ -137,15 +138,15 @@ impl Table {
     }
 }
 
-fn as_fields(value: &Value) -> Option<&Fields> {
+fn as_fields(value: &ThriftValue) -> Option<&ThriftStruct> {
     match value {
-        Value::Struct(fields) => Some(fields),
+        ThriftValue::Struct(fields) => Some(fields),
         _ => None,
     }
 }
 
 /// The columns of a schema, which is a tree in depth-first order.
-fn columns(schema: &[Value]) -> Result<Vec<Column>, String> {
+fn columns(schema: &[ThriftValue]) -> Result<Vec<ParquetColumn>, String> {
     // Path, definition level, repetition level, children left.
     let mut above: Vec<(String, u8, u8, i64)> = Vec::new();
     let mut columns = Vec::new();
@@ -170,7 +171,7 @@ fn columns(schema: &[Value]) -> Result<Vec<Column>, String> {
         match element.int(1) {
             Some(kind) if children == 0 => {
                 let length = usize::try_from(element.int(2).unwrap_or(0)).unwrap_or(0);
-                columns.push(Column { path, kind, length, optional, repeated });
+                columns.push(ParquetColumn { path, kind, length, optional, repeated });
             }
             _ => above.push((path, optional, repeated, children)),
         }
@@ -196,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_schema_is_a_tree_in_depth_first_order() {
-        let element = |bytes: &[u8]| Value::Struct(read_struct(bytes).unwrap().0);
+        let element = |bytes: &[u8]| ThriftValue::Struct(read_struct(bytes).unwrap().0);
         let text = |name: &str| [&[0x18, name.len() as u8][..], name.as_bytes()].concat();
         // Root with two children: image (optional, with two children bytes and path), and label
         // (required).

@@ -2,12 +2,12 @@
 //! pictures (`image.bytes`), a column of labels, and class names in the metadata.
 
 use super::options::OpenOptions;
-use super::parquet::{Cell, MAGIC, Table};
+use super::parquet::{MAGIC, ParquetFile, ParquetValue};
 use super::part::Labels;
-use super::part::Part;
-use super::parts::{Parts, Role};
+use super::part::SplitImages;
+use super::parts::{Split, Splits};
 use super::pictures::{Plan, SAMPLE, resized_note};
-use super::source::Source;
+use super::source::SourceFile;
 use crate::data::decode::decode_bytes;
 use crate::data::{DataError, Images};
 use std::sync::Arc;
@@ -18,17 +18,17 @@ const LABEL_NAMES: [&str; 8] =
 const ADVICE: &str =
     "expected are a column of encoded pictures (image.bytes) and one of labels (label)";
 
-pub(super) fn recognises(source: &Source) -> bool {
+pub(super) fn recognises(source: &SourceFile) -> bool {
     source.head.starts_with(MAGIC)
 }
 
 /// Reads all files of a directory; file names determine the part.
-pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
-    let mut parts = Parts { resized: true, ..Parts::default() };
+pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Splits, DataError> {
+    let mut parts = Splits { resized: true, ..Splits::default() };
     let mut plan = None;
     for source in sources {
-        let role = Role::of(&source.name()).unwrap_or(Role::Train);
-        let mut shard = Shard::open(source)?;
+        let role = Split::of(&source.name()).unwrap_or(Split::Train);
+        let mut shard = ParquetShard::open(source)?;
         parts.classes = parts.classes.take().or_else(|| shard.classes());
         let mut planned = match plan {
             Some(plan) => plan,
@@ -54,16 +54,17 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
 }
 
 /// One file of a data set.
-struct Shard<'a> {
-    source: &'a Source,
-    table: Table,
+struct ParquetShard<'a> {
+    source: &'a SourceFile,
+    table: ParquetFile,
     image: usize,
     label: usize,
 }
 
-impl<'a> Shard<'a> {
-    fn open(source: &'a Source) -> Result<Self, DataError> {
-        let table = Table::open(&source.path).map_err(|problem| source.damaged(FORMAT, problem))?;
+impl<'a> ParquetShard<'a> {
+    fn open(source: &'a SourceFile) -> Result<Self, DataError> {
+        let table =
+            ParquetFile::open(&source.path).map_err(|problem| source.damaged(FORMAT, problem))?;
         let paths: Vec<&str> = table.columns.iter().map(|column| column.path.as_str()).collect();
         let listed = || paths.join(", ");
         let image = paths
@@ -96,10 +97,10 @@ impl<'a> Shard<'a> {
         names.iter().map(|name| name.as_str().map(String::from)).collect()
     }
 
-    fn column(&mut self, group: usize, column: usize) -> Result<Vec<Cell>, DataError> {
+    fn column(&mut self, group: usize, column: usize) -> Result<Vec<ParquetValue>, DataError> {
         let rows = self.table.read(group, column);
         let rows = rows.map_err(|problem| self.source.damaged(FORMAT, problem))?;
-        Ok(rows.into_iter().map(|mut row| row.pop().unwrap_or(Cell::Null)).collect())
+        Ok(rows.into_iter().map(|mut row| row.pop().unwrap_or(ParquetValue::Null)).collect())
     }
 
     /// The size and channels for all pictures, based on the first.
@@ -113,7 +114,7 @@ impl<'a> Shard<'a> {
             }
         }
         let pictures = sample.iter().filter_map(|cell| match cell {
-            Cell::Bytes(bytes) => Some(decode_bytes(bytes)),
+            ParquetValue::Bytes(bytes) => Some(decode_bytes(bytes)),
             _ => None,
         });
         let plan = Plan::of(pictures, options).ok_or_else(|| {
@@ -129,7 +130,7 @@ impl<'a> Shard<'a> {
         plan: Plan,
         options: &OpenOptions,
         notes: &mut Vec<String>,
-    ) -> Result<Option<Part>, DataError> {
+    ) -> Result<Option<SplitImages>, DataError> {
         plan.check(&self.source.path, self.table.rows as usize, self.source.len)?;
         let (width, height) = plan.size;
         let channels = plan.channels;
@@ -142,7 +143,7 @@ impl<'a> Shard<'a> {
                 .column(group, self.image)?
                 .into_iter()
                 .map(|cell| match cell {
-                    Cell::Bytes(bytes) => Some(Arc::from(&bytes[..])),
+                    ParquetValue::Bytes(bytes) => Some(Arc::from(&bytes[..])),
                     _ => None,
                 })
                 .collect();
@@ -159,9 +160,13 @@ impl<'a> Shard<'a> {
             images.pixels.extend_from_slice(&decoded.pixels);
             for index in decoded.whole {
                 match &labels[index] {
-                    Cell::Int(number) => numbers.push(*number),
-                    Cell::Real(number) if number.fract() == 0.0 => numbers.push(*number as i64),
-                    Cell::Bytes(bytes) => texts.push(String::from_utf8_lossy(bytes).into_owned()),
+                    ParquetValue::Int(number) => numbers.push(*number),
+                    ParquetValue::Real(number) if number.fract() == 0.0 => {
+                        numbers.push(*number as i64);
+                    }
+                    ParquetValue::Bytes(bytes) => {
+                        texts.push(String::from_utf8_lossy(bytes).into_owned());
+                    }
                     _ => {
                         let problem = format!("row {index} of row group {group} has no label");
                         return Err(self.source.unsuitable(problem, ADVICE));
@@ -176,6 +181,6 @@ impl<'a> Shard<'a> {
         }
         let labels =
             if texts.is_empty() { Labels::Numbers(numbers) } else { Labels::of_texts(texts) };
-        Ok(Some(Part { file: self.source.path.clone(), images, labels }))
+        Ok(Some(SplitImages { file: self.source.path.clone(), images, labels }))
     }
 }

@@ -60,7 +60,7 @@ impl Labels {
 
 /// The images of one part.
 #[derive(Clone, Debug)]
-pub(super) struct Part {
+pub(super) struct SplitImages {
     /// Their source, for errors.
     pub file: PathBuf,
     /// With empty `labels`.

@@ -2,7 +2,7 @@
 
 use super::classes::number_labels;
 use super::options::OpenOptions;
-use super::part::Part;
+use super::part::SplitImages;
 use crate::data::dataset::last_sixth;
 use crate::data::orient;
 use crate::data::{DataError, Dataset, Images};
@@ -16,13 +16,13 @@ const VALIDATION_SHARE: usize = 6;
 
 /// Which part of a data set something belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Role {
+pub(super) enum Split {
     Train,
     Validation,
     Test,
 }
 
-impl Role {
+impl Split {
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
     /// The part named by a file or array, such as `train-00000-of-00001.parquet`, `x_test`, `t10k`
@@ -56,10 +56,10 @@ impl Role {
 
 /// The images that a reader found.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Parts {
-    pub train: Option<Part>,
-    pub validation: Option<Part>,
-    pub test: Option<Part>,
+pub(super) struct Splits {
+    pub train: Option<SplitImages>,
+    pub validation: Option<SplitImages>,
+    pub test: Option<SplitImages>,
     /// Class names given by the data set, in order of their labels.
     pub classes: Option<Vec<String>>,
     /// What was assumed or skipped, one sentence each.
@@ -68,12 +68,12 @@ pub(super) struct Parts {
     pub resized: bool,
 }
 
-impl Parts {
-    pub fn slot(&mut self, role: Role) -> &mut Option<Part> {
+impl Splits {
+    pub fn slot(&mut self, role: Split) -> &mut Option<SplitImages> {
         match role {
-            Role::Train => &mut self.train,
-            Role::Validation => &mut self.validation,
-            Role::Test => &mut self.test,
+            Split::Train => &mut self.train,
+            Split::Validation => &mut self.validation,
+            Split::Test => &mut self.test,
         }
     }
 
@@ -81,7 +81,7 @@ impl Parts {
     ///
     /// # Errors
     /// If their sizes differ.
-    pub fn add(&mut self, role: Role, part: Part) -> Result<(), DataError> {
+    pub fn add(&mut self, role: Split, part: SplitImages) -> Result<(), DataError> {
         let Some(before) = self.slot(role) else {
             *self.slot(role) = Some(part);
             return Ok(());
@@ -102,7 +102,7 @@ impl Parts {
         let Some(mut train) = train else {
             return Err(DataError::NoDataSet { dir: name.into() });
         };
-        let mut parts: Vec<&mut Part> =
+        let mut parts: Vec<&mut SplitImages> =
             [Some(&mut train), validation.as_mut(), test.as_mut()].into_iter().flatten().collect();
         if parts.iter().any(|part| part.images.channels == 3) {
             for part in &mut parts {
@@ -150,7 +150,10 @@ impl Parts {
     }
 
     /// Decides which images are for training, validation and testing.
-    fn arrange(&mut self, notes: &mut Vec<String>) -> (Option<Part>, Option<Part>, Option<Part>) {
+    fn arrange(
+        &mut self,
+        notes: &mut Vec<String>,
+    ) -> (Option<SplitImages>, Option<SplitImages>, Option<SplitImages>) {
         match (self.train.take(), self.validation.take(), self.test.take()) {
             // The part for evaluation is called `val` as often as `test`.
             (Some(train), Some(validation), None) => {
@@ -172,7 +175,7 @@ impl Parts {
     }
 }
 
-fn check_size(first: &Images, part: &Part) -> Result<(), DataError> {
+fn check_size(first: &Images, part: &SplitImages) -> Result<(), DataError> {
     let size = |images: &Images| (images.width, images.height);
     if size(&part.images) == size(first) {
         return Ok(());
@@ -181,7 +184,7 @@ fn check_size(first: &Images, part: &Part) -> Result<(), DataError> {
     Err(DataError::Sizes { file: part.file.clone(), found, expected })
 }
 
-fn resize(parts: &mut [&mut Part], size: (usize, usize), notes: &mut Vec<String>) {
+fn resize(parts: &mut [&mut SplitImages], size: (usize, usize), notes: &mut Vec<String>) {
     let mut from: Vec<(usize, usize)> =
         parts.iter().map(|part| (part.images.width, part.images.height)).collect();
     from.retain(|from| *from != size);
@@ -241,30 +244,30 @@ mod tests {
     use super::*;
     use crate::data::formats::part::Labels;
 
-    fn part(labels: &[i64], side: usize) -> Part {
+    fn part(labels: &[i64], side: usize) -> SplitImages {
         let pixels = labels.iter().flat_map(|&l| vec![l as u8 * 10; side * side]).collect();
         let images = Images { width: side, height: side, pixels, ..Images::default() };
-        Part { file: "data".into(), images, labels: Labels::Numbers(labels.to_vec()) }
+        SplitImages { file: "data".into(), images, labels: Labels::Numbers(labels.to_vec()) }
     }
 
-    fn finish(parts: Parts) -> Dataset {
+    fn finish(parts: Splits) -> Dataset {
         parts.finish("data".into(), &OpenOptions::default()).unwrap()
     }
 
     #[test]
     fn names_indicate_the_part() {
         for (name, role) in [
-            ("train-00000-of-00001.parquet", Some(Role::Train)),
-            ("emnist-letters-test-images-idx3-ubyte", Some(Role::Test)),
-            ("t10k-images-idx3-ubyte", Some(Role::Test)),
-            ("mnist_train.csv", Some(Role::Train)),
-            ("y_val", Some(Role::Validation)),
-            ("validation", Some(Role::Validation)),
-            ("data_batch_3.bin", Some(Role::Train)),
+            ("train-00000-of-00001.parquet", Some(Split::Train)),
+            ("emnist-letters-test-images-idx3-ubyte", Some(Split::Test)),
+            ("t10k-images-idx3-ubyte", Some(Split::Test)),
+            ("mnist_train.csv", Some(Split::Train)),
+            ("y_val", Some(Split::Validation)),
+            ("validation", Some(Split::Validation)),
+            ("data_batch_3.bin", Some(Split::Train)),
             ("x", None),
             ("images", None),
         ] {
-            assert_eq!(Role::of(name), role, "{name}");
+            assert_eq!(Split::of(name), role, "{name}");
         }
     }
 
@@ -272,7 +275,7 @@ mod tests {
     fn missing_parts_are_split_off_by_class_and_deterministically() {
         // Ordered by class, as from folders: 30 images of each of 4 classes.
         let labels: Vec<i64> = (0..120).map(|at| at / 30).collect();
-        let parts = || Parts { train: Some(part(&labels, 2)), ..Parts::default() };
+        let parts = || Splits { train: Some(part(&labels, 2)), ..Splits::default() };
         let data = finish(parts());
         assert_eq!(data, finish(parts()));
         for (images, each) in [(&data.test, 4), (&data.validation, 4), (&data.train, 22)] {
@@ -293,10 +296,10 @@ mod tests {
     #[test]
     fn unordered_training_images_give_their_last_sixth_as_in_the_book() {
         let labels: Vec<i64> = (0..12).map(|at| at % 3).collect();
-        let data = finish(Parts {
+        let data = finish(Splits {
             train: Some(part(&labels, 2)),
             test: Some(part(&[0, 1, 2], 2)),
-            ..Parts::default()
+            ..Splits::default()
         });
         assert_eq!((data.train.len(), data.validation.labels), (10, vec![1, 2]));
     }
@@ -304,10 +307,10 @@ mod tests {
     #[test]
     fn a_single_validation_part_becomes_the_test_part() {
         let labels: Vec<i64> = (0..12).map(|at| at % 3).collect();
-        let data = finish(Parts {
+        let data = finish(Splits {
             train: Some(part(&labels, 2)),
             validation: Some(part(&[2, 1, 0], 2)),
-            ..Parts::default()
+            ..Splits::default()
         });
         assert_eq!((data.test.labels, data.validation.len()), (vec![2, 1, 0], 2));
     }
@@ -315,10 +318,10 @@ mod tests {
     #[test]
     fn different_sizes_are_an_error_unless_a_size_is_requested() {
         let labels: Vec<i64> = (0..12).map(|at| at % 3).collect();
-        let parts = || Parts {
+        let parts = || Splits {
             train: Some(part(&labels, 2)),
             test: Some(part(&[0, 1, 2], 3)),
-            ..Parts::default()
+            ..Splits::default()
         };
         let error = parts().finish("data".into(), &OpenOptions::default()).unwrap_err().to_string();
         assert!(error.contains("3×3") && error.contains("--size 2x2"), "{error}");

@@ -4,9 +4,9 @@
 use super::arrays::{Array, Values, assemble, choose};
 use super::foreign;
 use super::options::OpenOptions;
-use super::parts::{Parts, Role};
-use super::source::Source;
-use super::unpickle::{self, Id, Object, Pickle};
+use super::parts::{Split, Splits};
+use super::source::SourceFile;
+use super::unpickle::{self, Id, Pickle, PickleObject};
 use crate::data::DataError;
 
 const FORMAT: &str = "pickle";
@@ -15,13 +15,13 @@ const NAMES: [&str; 3] = ["label_names", "fine_label_names", "class_names"];
 const ADVICE: &str = "of pickles CIFAR's batches, the book's mnist.pkl.gz and dictionaries of arrays \
      are read; write others as .npz: `numpy.savez('data.npz', x=images, y=labels)`";
 
-pub(super) fn recognises(source: &Source) -> bool {
+pub(super) fn recognises(source: &SourceFile) -> bool {
     foreign::is_pickle(source)
 }
 
 /// Reads all batches of a directory, and their class names.
-pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
-    let mut parts = Parts::default();
+pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Splits, DataError> {
+    let mut parts = Splits::default();
     let mut other = None;
     for source in sources {
         let pickle =
@@ -58,7 +58,7 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
                 .take()
                 .ok_or_else(|| source.unsuitable("uses an array twice", ADVICE))
         })?;
-        merge(&mut parts, batch, Role::of(&source.name()))?;
+        merge(&mut parts, batch, Split::of(&source.name()))?;
     }
     match other {
         Some(error) if parts.train.is_none() && parts.test.is_none() => Err(error),
@@ -67,9 +67,9 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
 }
 
 /// Adds the images of a file to the part that its name indicates, unless the file itself has parts.
-fn merge(parts: &mut Parts, mut batch: Parts, role: Option<Role>) -> Result<(), DataError> {
+fn merge(parts: &mut Splits, mut batch: Splits, role: Option<Split>) -> Result<(), DataError> {
     let alone = batch.validation.is_none() && batch.test.is_none();
-    for of in Role::ALL {
+    for of in Split::ALL {
         if let Some(part) = batch.slot(of).take() {
             parts.add(if alone { role.unwrap_or(of) } else { of }, part)?;
         }
@@ -82,17 +82,17 @@ fn merge(parts: &mut Parts, mut batch: Parts, role: Option<Role>) -> Result<(), 
 
 fn describe(pickle: &Pickle) -> String {
     match pickle.root() {
-        Object::Dict(entries) => {
+        PickleObject::Dict(entries) => {
             let keys: Vec<String> =
                 entries.iter().take(8).filter_map(|(key, _)| pickle.text(*key)).collect();
             format!("a dictionary with the keys {}", keys.join(", "))
         }
-        Object::Sequence(items) => match items.first() {
+        PickleObject::Sequence(items) => match items.first() {
             Some(first) => format!("{} items, the first {}", items.len(), pickle.describe(*first)),
             None => "nothing".into(),
         },
-        Object::Call { function, .. } => match pickle.get(*function) {
-            Object::Global(name) => format!("an object of {name}"),
+        PickleObject::Call { function, .. } => match pickle.get(*function) {
+            PickleObject::Global(name) => format!("an object of {name}"),
             _ => "an object".into(),
         },
         _ => "a single value".into(),
@@ -100,32 +100,32 @@ fn describe(pickle: &Pickle) -> String {
 }
 
 fn class_names(pickle: &Pickle) -> Option<Vec<String>> {
-    let Object::Dict(entries) = pickle.root() else { return None };
+    let PickleObject::Dict(entries) = pickle.root() else { return None };
     let named = entries
         .iter()
         .find(|(key, _)| pickle.text(*key).is_some_and(|key| NAMES.contains(&key.as_str())));
     match pickle.get(named?.1) {
-        Object::Sequence(items) => items.iter().map(|&item| pickle.text(item)).collect(),
+        PickleObject::Sequence(items) => items.iter().map(|&item| pickle.text(item)).collect(),
         _ => None,
     }
 }
 
 /// The arrays of a dictionary by key; those of three pairs (as in the book) as `x_train`, `y_train`
 /// and so on.
-fn named_arrays(source: &Source, pickle: &Pickle) -> Result<Vec<(String, Array)>, DataError> {
+fn named_arrays(source: &SourceFile, pickle: &Pickle) -> Result<Vec<(String, Array)>, DataError> {
     let mut named: Vec<(String, Id)> = Vec::new();
     match pickle.root() {
-        Object::Dict(entries) => {
+        PickleObject::Dict(entries) => {
             named.extend(entries.iter().filter_map(|&(key, id)| Some((pickle.text(key)?, id))));
         }
-        Object::Sequence(parts) => {
+        PickleObject::Sequence(parts) => {
             let roles: &[&str] = match parts.len() {
                 2 => &["train", "test"],
                 3 => &["train", "validation", "test"],
                 _ => &[],
             };
             for (role, &part) in roles.iter().zip(parts) {
-                if let Object::Sequence(pair) = pickle.get(part)
+                if let PickleObject::Sequence(pair) = pickle.get(part)
                     && let [x, y] = pair[..]
                 {
                     named.extend([(format!("x_{role}"), x), (format!("y_{role}"), y)]);
@@ -172,7 +172,7 @@ mod tests {
         let open = |name: &str, bytes: &[u8]| {
             let file = dir.path().join(name);
             fs::write(&file, bytes).unwrap();
-            Source::open(&file).unwrap()
+            SourceFile::open(&file).unwrap()
         };
         let meta = b"\x80\x02}q\x01U\x0blabel_namesq\x02]q\x03(U\x03catq\x04U\x03dogq\x05es.";
         let sources = [
@@ -197,7 +197,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("model.pkl");
         fs::write(&file, b"\x80\x03csklearn.svm\nSVC\nq\0)\x81q\x01.").unwrap();
-        let sources = [Source::open(&file).unwrap()];
+        let sources = [SourceFile::open(&file).unwrap()];
         let error = read(&sources, &OpenOptions::default()).unwrap_err().to_string();
         assert!(error.contains("sklearn.svm.SVC") && error.contains("savez"), "{error}");
     }
@@ -209,7 +209,7 @@ mod tests {
         let file = dir.path().join("data_batch_1");
         for percent in 1..100 {
             fs::write(&file, &whole[..whole.len() * percent / 100]).unwrap();
-            let sources = [Source::open(&file).unwrap()];
+            let sources = [SourceFile::open(&file).unwrap()];
             let error = read(&sources, &OpenOptions::default()).unwrap_err().to_string();
             assert!(error.contains("data_batch_1"), "{error}");
         }

@@ -2,7 +2,7 @@
 
 use super::options::OpenOptions;
 use crate::data::DataError;
-use crate::data::decode::{DecodeError, Raster};
+use crate::data::decode::{DecodeError, DecodedRaster};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -31,7 +31,7 @@ pub(super) struct Plan {
 
 /// All pictures that could be decoded.
 #[derive(Debug, Default)]
-pub(super) struct Decoded {
+pub(super) struct DecodedPictures {
     /// Picture after picture.
     pub pixels: Vec<u8>,
     /// The indices of the pictures that could be decoded.
@@ -46,7 +46,7 @@ impl Plan {
     /// The requested size, or the commonest of a sample (the smallest if tied); colour if any of
     /// the sample has colour. `None` if none can be decoded.
     pub fn of(
-        sample: impl Iterator<Item = Result<Raster, DecodeError>>,
+        sample: impl Iterator<Item = Result<DecodedRaster, DecodeError>>,
         options: &OpenOptions,
     ) -> Option<Self> {
         let mut sizes: BTreeMap<(usize, usize), usize> = BTreeMap::new();
@@ -84,9 +84,9 @@ impl Plan {
     pub fn decode<T: Sync>(
         self,
         items: &[T],
-        decode: impl Fn(&T) -> Result<Raster, DecodeError> + Sync,
+        decode: impl Fn(&T) -> Result<DecodedRaster, DecodeError> + Sync,
         options: &OpenOptions,
-    ) -> Option<Decoded> {
+    ) -> Option<DecodedPictures> {
         let (size, total) = (self.bytes(), items.len());
         let mut pixels = vec![0; items.len() * size];
         let mut problems: Vec<Option<String>> = vec![None; items.len()];
@@ -133,7 +133,8 @@ impl Plan {
         if colour.into_inner() {
             return None;
         }
-        let mut decoded = Decoded { resized: resized.into_inner(), ..Decoded::default() };
+        let mut decoded =
+            DecodedPictures { resized: resized.into_inner(), ..DecodedPictures::default() };
         for (index, problem) in problems.into_iter().enumerate() {
             match problem {
                 Some(problem) => decoded.broken.push((index, problem)),
@@ -169,8 +170,8 @@ pub(super) fn resized_note(
 mod tests {
     use super::*;
 
-    fn raster(side: usize, rgb: [u8; 3]) -> Raster {
-        Raster { width: side, height: side, channels: 3, pixels: rgb.repeat(side * side) }
+    fn raster(side: usize, rgb: [u8; 3]) -> DecodedRaster {
+        DecodedRaster { width: side, height: side, channels: 3, pixels: rgb.repeat(side * side) }
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod tables;
 use super::classes::MAX_CLASSES;
 use super::foreign;
 use super::options::OpenOptions;
-use super::source::Source;
+use super::source::SourceFile;
 use super::{npz, parquet_images};
 use crate::data::{DataError, Dataset, Images};
 use columns::{Columns, Scores};
@@ -20,7 +20,7 @@ const ADVICE: &str = "name the true labels `label`, the predicted ones `predicti
 
 /// Labelled images and a classifier's prediction for each.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Predictions {
+pub struct PredictedDataset {
     /// The images with their true labels, as test images. If the table has no pictures the images
     /// are 0 pixels wide and high.
     pub data: Dataset,
@@ -31,14 +31,14 @@ pub struct Predictions {
     pub answers: Vec<Option<u32>>,
 }
 
-impl Predictions {
-    /// Reads a table in any supported format. The notes of [`Predictions::data`] list what was
+impl PredictedDataset {
+    /// Reads a table in any supported format. The notes of [`PredictedDataset::data`] list what was
     /// assumed.
     ///
     /// # Errors
     /// If the file is missing, damaged or not such a table; the error names the file and a remedy.
     pub fn open(file: &Path, options: &OpenOptions) -> Result<Self, DataError> {
-        let source = Source::open(file)?;
+        let source = SourceFile::open(file)?;
         let columns = if npz::recognises(&source) {
             tables::read_npz(&source)?
         } else if parquet_images::recognises(&source) {
@@ -82,10 +82,10 @@ impl Predictions {
 
 /// Numbers the classes and decodes the pictures.
 fn number_and_decode(
-    source: &Source,
+    source: &SourceFile,
     mut columns: Columns,
     options: &OpenOptions,
-) -> Result<Predictions, DataError> {
+) -> Result<PredictedDataset, DataError> {
     let unsuitable = |problem: String| source.unsuitable(problem, ADVICE);
     let Some(truth) = columns.truth.take() else {
         return Err(unsuitable(format!(
@@ -166,7 +166,7 @@ fn number_and_decode(
     test.labels = labels.iter().map(|&label| label as u8).collect();
     let name = source.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let data = Dataset { name, classes: classes.names, test, notes, ..Dataset::default() };
-    Ok(Predictions { data, outputs, answers })
+    Ok(PredictedDataset { data, outputs, answers })
 }
 
 /// Outputs derived from predicted classes, if there are no probabilities.

@@ -19,7 +19,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A readable regular file and its first bytes.
 #[derive(Clone, Debug)]
-pub(super) struct Source {
+pub(super) struct SourceFile {
     pub path: PathBuf,
     /// Size of the file on disk, in bytes.
     pub len: u64,
@@ -29,7 +29,7 @@ pub(super) struct Source {
     pub head: Vec<u8>,
 }
 
-impl Source {
+impl SourceFile {
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let wrap = |source| DataError::Read { file: path.into(), source };
         let (mut file, len) = files::read::open(path).map_err(wrap)?;
@@ -131,7 +131,7 @@ mod tests {
         let zeros = vec![0; 1 << 20];
         (0..80).for_each(|_| packer.write_all(&zeros).unwrap());
         packer.finish().unwrap();
-        let source = Source::open(&file).unwrap();
+        let source = SourceFile::open(&file).unwrap();
         assert!(source.gzipped && source.head.iter().all(|&byte| byte == 0));
         let mut buffer = vec![0; 1 << 20];
         let mut reader = source.reader().unwrap();

@@ -8,55 +8,55 @@ const MAX_VALUES: usize = 4_000_000;
 
 /// A value of any type.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(super) enum ThriftValue {
     Bool(bool),
     Int(i64),
     Double(f64),
     Binary(Vec<u8>),
-    List(Vec<Value>),
-    Struct(Fields),
+    List(Vec<ThriftValue>),
+    Struct(ThriftStruct),
 }
 
 /// The fields of a structure by id.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Fields(Vec<(i16, Value)>);
+pub(super) struct ThriftStruct(Vec<(i16, ThriftValue)>);
 
-impl Fields {
-    pub fn get(&self, id: i16) -> Option<&Value> {
+impl ThriftStruct {
+    pub fn get(&self, id: i16) -> Option<&ThriftValue> {
         self.0.iter().find(|(other, _)| *other == id).map(|(_, value)| value)
     }
 
     pub fn int(&self, id: i16) -> Option<i64> {
         match self.get(id)? {
-            Value::Int(number) => Some(*number),
+            ThriftValue::Int(number) => Some(*number),
             _ => None,
         }
     }
 
     pub fn bool(&self, id: i16) -> Option<bool> {
         match self.get(id)? {
-            Value::Bool(set) => Some(*set),
+            ThriftValue::Bool(set) => Some(*set),
             _ => None,
         }
     }
 
     pub fn text(&self, id: i16) -> Option<String> {
         match self.get(id)? {
-            Value::Binary(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+            ThriftValue::Binary(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
             _ => None,
         }
     }
 
-    pub fn list(&self, id: i16) -> &[Value] {
+    pub fn list(&self, id: i16) -> &[ThriftValue] {
         match self.get(id) {
-            Some(Value::List(values)) => values,
+            Some(ThriftValue::List(values)) => values,
             _ => &[],
         }
     }
 
-    pub fn fields(&self, id: i16) -> Option<&Fields> {
+    pub fn fields(&self, id: i16) -> Option<&ThriftStruct> {
         match self.get(id)? {
-            Value::Struct(fields) => Some(fields),
+            ThriftValue::Struct(fields) => Some(fields),
             _ => None,
         }
     }
@@ -66,19 +66,19 @@ impl Fields {
 ///
 /// # Errors
 /// A message if it is truncated or invalid.
-pub(super) fn read_struct(bytes: &[u8]) -> Result<(Fields, usize), String> {
-    let mut reader = Reader { bytes, at: 0, values: 0 };
+pub(super) fn read_struct(bytes: &[u8]) -> Result<(ThriftStruct, usize), String> {
+    let mut reader = ThriftReader { bytes, at: 0, values: 0 };
     let fields = reader.fields(0)?;
     Ok((fields, reader.at))
 }
 
-struct Reader<'a> {
+struct ThriftReader<'a> {
     bytes: &'a [u8],
     at: usize,
     values: usize,
 }
 
-impl Reader<'_> {
+impl ThriftReader<'_> {
     fn byte(&mut self) -> Result<u8, String> {
         let byte = self.bytes.get(self.at).copied().ok_or("its metadata end too early")?;
         self.at += 1;
@@ -103,43 +103,43 @@ impl Reader<'_> {
         Ok((number >> 1).cast_signed() ^ -((number & 1).cast_signed()))
     }
 
-    fn fields(&mut self, depth: usize) -> Result<Fields, String> {
+    fn fields(&mut self, depth: usize) -> Result<ThriftStruct, String> {
         let mut fields = Vec::new();
         let mut id = 0_i16;
         loop {
             let head = self.byte()?;
             let kind = head & 0x0f;
             if kind == 0 {
-                return Ok(Fields(fields));
+                return Ok(ThriftStruct(fields));
             }
             id = match head >> 4 {
                 0 => self.zigzag()? as i16,
                 step => id.wrapping_add(i16::from(step)),
             };
             let value = match kind {
-                1 => Value::Bool(true),
-                2 => Value::Bool(false),
+                1 => ThriftValue::Bool(true),
+                2 => ThriftValue::Bool(false),
                 kind => self.value(kind, depth)?,
             };
             fields.push((id, value));
         }
     }
 
-    fn value(&mut self, kind: u8, depth: usize) -> Result<Value, String> {
+    fn value(&mut self, kind: u8, depth: usize) -> Result<ThriftValue, String> {
         self.values += 1;
         if depth > MAX_DEPTH || self.values > MAX_VALUES {
             return Err("its metadata are nested too deeply or too long".into());
         }
         match kind {
             // A boolean in a list takes a byte.
-            1 | 2 => Ok(Value::Bool(self.byte()? == 1)),
-            3 => Ok(Value::Int(self.byte()?.cast_signed().into())),
-            4..=6 => Ok(Value::Int(self.zigzag()?)),
+            1 | 2 => Ok(ThriftValue::Bool(self.byte()? == 1)),
+            3 => Ok(ThriftValue::Int(self.byte()?.cast_signed().into())),
+            4..=6 => Ok(ThriftValue::Int(self.zigzag()?)),
             7 => {
                 let rest = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk);
                 let number = f64::from_le_bytes(*rest.ok_or("its metadata end too early")?);
                 self.at += 8;
-                Ok(Value::Double(number))
+                Ok(ThriftValue::Double(number))
             }
             8 => {
                 let length = self.varint()?;
@@ -148,7 +148,7 @@ impl Reader<'_> {
                 let bytes = end.and_then(|end| self.bytes.get(self.at..end));
                 let bytes = bytes.ok_or("its metadata end too early")?.to_vec();
                 self.at += bytes.len();
-                Ok(Value::Binary(bytes))
+                Ok(ThriftValue::Binary(bytes))
             }
             9 | 10 => {
                 let head = self.byte()?;
@@ -159,12 +159,12 @@ impl Reader<'_> {
                 (0..count)
                     .map(|_| self.value(head & 0x0f, depth + 1))
                     .collect::<Result<_, _>>()
-                    .map(Value::List)
+                    .map(ThriftValue::List)
             }
             11 => {
                 let count = self.varint()?;
                 if count == 0 {
-                    return Ok(Value::List(Vec::new()));
+                    return Ok(ThriftValue::List(Vec::new()));
                 }
                 let kinds = self.byte()?;
                 let mut values = Vec::new();
@@ -172,9 +172,9 @@ impl Reader<'_> {
                     values.push(self.value(kinds >> 4, depth + 1)?);
                     values.push(self.value(kinds & 0x0f, depth + 1)?);
                 }
-                Ok(Value::List(values))
+                Ok(ThriftValue::List(values))
             }
-            12 => Ok(Value::Struct(self.fields(depth + 1)?)),
+            12 => Ok(ThriftValue::Struct(self.fields(depth + 1)?)),
             other => Err(format!("its metadata contain a value of the unknown type {other}")),
         }
     }
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(fields.int(1), Some(-3));
         assert_eq!(fields.bool(2), Some(true));
         assert_eq!(fields.text(4).as_deref(), Some("ab"));
-        assert_eq!(fields.list(5), [Value::Int(1), Value::Int(2)]);
+        assert_eq!(fields.list(5), [ThriftValue::Int(1), ThriftValue::Int(2)]);
         assert_eq!(fields.fields(6).and_then(|inner| inner.int(1)), Some(300));
         for end in 0..bytes.len() {
             assert!(read_struct(&bytes[..end]).is_err(), "cut at {end}");

@@ -4,7 +4,7 @@
 mod objects;
 
 use super::npy::ends;
-pub(super) use objects::{Id, Object, Pickle};
+pub(super) use objects::{Id, Pickle, PickleObject};
 use std::collections::HashMap;
 use std::io::Read;
 
@@ -17,7 +17,7 @@ const MAX_LINE: usize = 1 << 20;
 
 struct Machine<R> {
     reader: R,
-    objects: Vec<Object>,
+    objects: Vec<PickleObject>,
     stack: Vec<Id>,
     marks: Vec<usize>,
     memo: HashMap<u64, Id>,
@@ -59,33 +59,34 @@ impl<R: Read> Machine<R> {
                 let top = self.top()?;
                 self.stack.push(top);
             }
-            b'N' => self.push(Object::None)?,
-            0x88 | 0x89 => self.push(Object::Bool(code == 0x88))?,
+            b'N' => self.push(PickleObject::None)?,
+            0x88 | 0x89 => self.push(PickleObject::Bool(code == 0x88))?,
             b'I' | b'L' | b'F' => self.number_line(code)?,
             b'J' => {
                 let number = i32::from_le_bytes(self.take()?);
-                self.push(Object::Int(number.into()))?;
+                self.push(PickleObject::Int(number.into()))?;
             }
             b'K' => {
                 let [number] = self.take()?;
-                self.push(Object::Int(number.into()))?;
+                self.push(PickleObject::Int(number.into()))?;
             }
             b'M' => {
                 let number = u16::from_le_bytes(self.take()?);
-                self.push(Object::Int(number.into()))?;
+                self.push(PickleObject::Int(number.into()))?;
             }
             b'G' => {
                 let number = f64::from_be_bytes(self.take()?);
-                self.push(Object::Float(number))?;
+                self.push(PickleObject::Float(number))?;
             }
             0x8a | 0x8b => {
                 let length = if code == 0x8a { self.length::<1>()? } else { self.length::<4>()? };
                 let bytes = self.body(length)?;
-                self.push(Object::Int(long(&bytes)?))?;
+                self.push(PickleObject::Int(long(&bytes)?))?;
             }
             b'S' | b'V' => {
                 let line = self.line()?;
-                let text = if code == b'S' { Object::Bytes(unescape(&line)) } else { text(line) };
+                let text =
+                    if code == b'S' { PickleObject::Bytes(unescape(&line)) } else { text(line) };
                 self.push(text)?;
             }
             b'U' | b'C' => self.bytes_of::<1>()?,
@@ -94,21 +95,21 @@ impl<R: Read> Machine<R> {
             0x8c => self.text_of::<1>()?,
             b'X' => self.text_of::<4>()?,
             0x8d => self.text_of::<8>()?,
-            b']' | b')' | 0x8f => self.push(Object::Sequence(Vec::new()))?,
-            b'}' => self.push(Object::Dict(Vec::new()))?,
+            b']' | b')' | 0x8f => self.push(PickleObject::Sequence(Vec::new()))?,
+            b'}' => self.push(PickleObject::Dict(Vec::new()))?,
             b'l' | b't' | 0x91 => {
                 let items = self.pop_mark()?;
-                self.push(Object::Sequence(items))?;
+                self.push(PickleObject::Sequence(items))?;
             }
             0x85..=0x87 => {
                 let count = usize::from(code - 0x84);
                 let first = self.stack.len().checked_sub(count).ok_or_else(underflow)?;
                 let items = self.stack.split_off(first);
-                self.push(Object::Sequence(items))?;
+                self.push(PickleObject::Sequence(items))?;
             }
             b'd' => {
                 let items = self.pop_mark()?;
-                self.push(Object::Dict(pairs(&items)))?;
+                self.push(PickleObject::Dict(pairs(&items)))?;
             }
             b'a' => {
                 let item = self.pop()?;
@@ -131,7 +132,7 @@ impl<R: Read> Machine<R> {
             b'b' => {
                 let state = self.pop()?;
                 let object = self.top()?;
-                if let Object::Call { state: kept, .. } = &mut self.objects[object] {
+                if let PickleObject::Call { state: kept, .. } = &mut self.objects[object] {
                     *kept = Some(state);
                 }
             }
@@ -139,11 +140,11 @@ impl<R: Read> Machine<R> {
             // An object that only the program that wrote the pickle can resolve.
             b'P' => {
                 self.line()?;
-                self.push(Object::None)?;
+                self.push(PickleObject::None)?;
             }
             b'Q' => {
                 self.pop()?;
-                self.push(Object::None)?;
+                self.push(PickleObject::None)?;
             }
             0x98 => {}
             _ => return Err(format!("has an unknown instruction {code:#04x}")),
@@ -151,7 +152,7 @@ impl<R: Read> Machine<R> {
         Ok(true)
     }
 
-    fn push(&mut self, object: Object) -> Result<(), String> {
+    fn push(&mut self, object: PickleObject) -> Result<(), String> {
         if self.objects.len() >= MAX_OBJECTS {
             return Err(format!("holds more than {MAX_OBJECTS} objects"));
         }
@@ -206,7 +207,7 @@ impl<R: Read> Machine<R> {
     fn bytes_of<const N: usize>(&mut self) -> Result<(), String> {
         let length = self.length::<N>()?;
         let bytes = self.body(length)?;
-        self.push(Object::Bytes(bytes))
+        self.push(PickleObject::Bytes(bytes))
     }
 
     fn text_of<const N: usize>(&mut self) -> Result<(), String> {
@@ -231,9 +232,9 @@ impl<R: Read> Machine<R> {
         let text = String::from_utf8_lossy(&line);
         let wrong = || format!("has `{text}` for a number");
         let object = match (code, text.as_ref()) {
-            (b'I', "00" | "01") => Object::Bool(text == "01"),
-            (b'F', _) => Object::Float(text.parse().map_err(|_| wrong())?),
-            _ => Object::Int(text.trim_end_matches('L').parse().map_err(|_| wrong())?),
+            (b'I', "00" | "01") => PickleObject::Bool(text == "01"),
+            (b'F', _) => PickleObject::Float(text.parse().map_err(|_| wrong())?),
+            _ => PickleObject::Int(text.trim_end_matches('L').parse().map_err(|_| wrong())?),
         };
         self.push(object)
     }
@@ -241,9 +242,9 @@ impl<R: Read> Machine<R> {
     fn extend(&mut self, items: &[Id]) -> Result<(), String> {
         let list = self.top()?;
         match &mut self.objects[list] {
-            Object::Sequence(list) => list.extend_from_slice(items),
+            PickleObject::Sequence(list) => list.extend_from_slice(items),
             // An object whose own method would be called.
-            Object::Call { .. } => {}
+            PickleObject::Call { .. } => {}
             _ => return Err("appends to an object that is not a list".into()),
         }
         Ok(())
@@ -252,8 +253,8 @@ impl<R: Read> Machine<R> {
     fn set(&mut self, items: &[Id]) -> Result<(), String> {
         let dict = self.top()?;
         match &mut self.objects[dict] {
-            Object::Dict(dict) => dict.extend(pairs(items)),
-            Object::Call { .. } => {}
+            PickleObject::Dict(dict) => dict.extend(pairs(items)),
+            PickleObject::Call { .. } => {}
             _ => return Err("adds items to an object that is not a dictionary".into()),
         }
         Ok(())
@@ -262,26 +263,26 @@ impl<R: Read> Machine<R> {
     fn global(&mut self, code: u8) -> Result<(), String> {
         if code == 0x93 {
             let (name, module) = (self.pop()?, self.pop()?);
-            let word = |object: &Object| match object {
-                Object::Text(text) => text.clone(),
-                Object::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            let word = |object: &PickleObject| match object {
+                PickleObject::Text(text) => text.clone(),
+                PickleObject::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
                 _ => String::new(),
             };
             let global = format!("{}.{}", word(&self.objects[module]), word(&self.objects[name]));
-            return self.push(Object::Global(global));
+            return self.push(PickleObject::Global(global));
         }
         let (module, name) = (self.line()?, self.line()?);
         let global =
             format!("{}.{}", String::from_utf8_lossy(&module), String::from_utf8_lossy(&name));
         if code == b'c' {
-            return self.push(Object::Global(global));
+            return self.push(PickleObject::Global(global));
         }
         let items = self.pop_mark()?;
-        self.push(Object::Global(global))?;
+        self.push(PickleObject::Global(global))?;
         let function = self.pop()?;
-        self.push(Object::Sequence(items))?;
+        self.push(PickleObject::Sequence(items))?;
         let arguments = self.pop()?;
-        self.push(Object::Call { function, arguments, state: None })
+        self.push(PickleObject::Call { function, arguments, state: None })
     }
 
     fn call(&mut self, code: u8) -> Result<(), String> {
@@ -291,16 +292,16 @@ impl<R: Read> Machine<R> {
                 return Err(underflow());
             }
             let function = items.remove(0);
-            self.push(Object::Sequence(items))?;
+            self.push(PickleObject::Sequence(items))?;
             let arguments = self.pop()?;
-            return self.push(Object::Call { function, arguments, state: None });
+            return self.push(PickleObject::Call { function, arguments, state: None });
         }
         if code == 0x92 {
             // Keyword arguments are not needed.
             self.pop()?;
         }
         let (arguments, function) = (self.pop()?, self.pop()?);
-        self.push(Object::Call { function, arguments, state: None })
+        self.push(PickleObject::Call { function, arguments, state: None })
     }
 
     fn remember(&mut self, code: u8) -> Result<(), String> {
@@ -333,8 +334,8 @@ fn underflow() -> String {
     "is not a complete pickle: its stack is empty".into()
 }
 
-fn text(bytes: Vec<u8>) -> Object {
-    Object::Text(match String::from_utf8(bytes) {
+fn text(bytes: Vec<u8>) -> PickleObject {
+    PickleObject::Text(match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
     })

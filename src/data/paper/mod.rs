@@ -13,7 +13,7 @@ mod tight;
 use crate::picture::Picture;
 use contrast::Contrast;
 pub(in crate::data) use plane::Plane;
-use search::{Found, Strokes};
+use search::{InkCandidate, Strokes};
 pub use sheet::Straightening;
 
 /// Maximum side, in pixels, of the copy of the picture in which the search starts.
@@ -107,7 +107,8 @@ fn inks_as_they_are(copies: &[Plane]) -> Vec<Ink> {
         while let Some((level, found)) =
             finer.last().cloned().filter(|last| last.0 > 0 && last.1.stroke < STROKE)
         {
-            let found = Found { stroke: 2.0 * found.stroke, radius: 2 * found.radius, ..found };
+            let found =
+                InkCandidate { stroke: 2.0 * found.stroke, radius: 2 * found.radius, ..found };
             finer.push((level - 1, found));
         }
         inks.extend(finer.iter().rev().find_map(|(level, found)| {
@@ -149,7 +150,7 @@ fn thinned(ink: &Ink, stroke: f32) -> Option<Ink> {
 }
 
 /// Searches the pyramid; returns each candidate with the level it was found in.
-fn search(copies: &[Plane]) -> Vec<(usize, Found)> {
+fn search(copies: &[Plane]) -> Vec<(usize, InkCandidate)> {
     let mut level = copies.len() - 1;
     let mut found = search::find(&copies[level], None);
     while level > 0 && found.first().is_none_or(|found| found.stroke < NARROW) {
@@ -170,7 +171,7 @@ fn search(copies: &[Plane]) -> Vec<(usize, Found)> {
     with(level, found)
 }
 
-fn with(level: usize, found: Vec<Found>) -> Vec<(usize, Found)> {
+fn with(level: usize, found: Vec<InkCandidate>) -> Vec<(usize, InkCandidate)> {
     found.into_iter().map(|found| (level, found)).collect()
 }
 
@@ -221,7 +222,7 @@ pub(in crate::data) fn untouched(plane: &Plane) -> Option<Picture> {
 }
 
 /// The ink of a candidate, scaled so that its strong pixels are 255.
-fn extracted(plane: &Plane, found: &Found) -> Option<Picture> {
+fn extracted(plane: &Plane, found: &InkCandidate) -> Option<Picture> {
     let mut plane = if found.inverted { plane.inverted() } else { plane.clone() };
     let darkest = search::darkest_paper(found.inverted);
     let mut contrast = Contrast::of(&plane, found.radius, darkest);

@@ -35,7 +35,7 @@ pub(super) struct Parts {
 
 /// Classification of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PartKind {
     /// Strokes.
     Ink,
     /// Strokes cut off by the picture's border, or something that reaches in from outside.
@@ -95,12 +95,12 @@ impl Part {
     }
 
     /// Classifies the part in a picture of this width and height.
-    pub fn kind(&self, width: usize, height: usize) -> Kind {
+    pub fn kind(&self, width: usize, height: usize) -> PartKind {
         let side = width.min(height) as f32;
         let long = self.longer_side() as f32;
         let flat = self.width() > 8 * self.height();
         if self.fills(width, height) {
-            return Kind::Ink;
+            return PartKind::Ink;
         }
         if self.at_border > 0 {
             let depth = self.depth as f32 / self.area.max(1) as f32;
@@ -111,17 +111,21 @@ impl Part {
                 || (self.shorter_side() as f32) < 0.2 * side && !(whole_border && long > side)
                 || thin
             {
-                return if flat || thin { Kind::Line } else { Kind::Border };
+                return if flat || thin { PartKind::Line } else { PartKind::Border };
             }
-            return Kind::Deep;
+            return PartKind::Deep;
         }
         if long < (0.012 * side).max(4.0) {
-            return Kind::Speck;
+            return PartKind::Speck;
         }
         if flat || (self.shorter_side() * 25 < self.longer_side() && long > 0.6 * side) {
-            return Kind::Line;
+            return PartKind::Line;
         }
-        if self.stroke() > 0.38 * long && long > 0.5 * side { Kind::Blob } else { Kind::Ink }
+        if self.stroke() > 0.38 * long && long > 0.5 * side {
+            PartKind::Blob
+        } else {
+            PartKind::Ink
+        }
     }
 }
 
@@ -172,7 +176,7 @@ impl Parts {
         Self::of(contrast.width, contrast.height, |at| contrast.strength[at] >= threshold)
     }
 
-    pub fn kinds(&self) -> Vec<Kind> {
+    pub fn kinds(&self) -> Vec<PartKind> {
         self.list.iter().map(|part| part.kind(self.width, self.height)).collect()
     }
 }

@@ -41,17 +41,17 @@ const BESIDE: usize = 4;
 const START: usize = 8;
 
 /// Rows (or columns) of a line, before it is shifted by its slope, with its strength.
-struct Band {
+struct LineBand {
     first: isize,
     last: isize,
     strength: f32,
 }
 
 /// The parallel lines of one direction.
-struct Lines {
+struct ParallelLines {
     upright: bool,
     lean: f32,
-    bands: Vec<Band>,
+    bands: Vec<LineBand>,
 }
 
 /// The picture without its ruled lines, and the level of the image pyramid that it was made from.
@@ -62,7 +62,7 @@ pub(super) fn removed(copies: &[Plane]) -> Option<(usize, Plane)> {
     let radius = (plane.longer_side() / 40).clamp(4, 20);
     let contrast = Contrast::of(plane, radius, DARKEST_PAPER);
     let ink = f32::from(percentile(contrast.strength.iter().copied(), 0.995));
-    let all = [false, true].map(|upright| Lines::of(&contrast, upright, WEAK * ink));
+    let all = [false, true].map(|upright| ParallelLines::of(&contrast, upright, WEAK * ink));
     if all.iter().all(|lines| lines.bands.is_empty()) {
         return None;
     }
@@ -74,7 +74,7 @@ pub(super) fn removed(copies: &[Plane]) -> Option<(usize, Plane)> {
     Some((level, Plane { shades, ..*plane }))
 }
 
-impl Lines {
+impl ParallelLines {
     fn of(contrast: &Contrast, upright: bool, strongest: f32) -> Self {
         let mut lines = Self { upright, lean: 0.0, bands: Vec::new() };
         let (long, _) = lines.sides(contrast);
@@ -162,14 +162,14 @@ impl Lines {
             let strength = f32::from(strength);
             if last - first < widest && strength < strongest {
                 let [first, last] = [first, last].map(usize::cast_signed);
-                self.bands.push(Band { first: first - 1, last: last + 1, strength });
+                self.bands.push(LineBand { first: first - 1, last: last + 1, strength });
             }
             at = last + 1;
         }
     }
 
     /// Whether a line is a side of boxes: perpendicular lines begin at both ends, in the same direction.
-    fn is_side_of_boxes(&self, contrast: &Contrast, min_strength: f32, band: &Band) -> bool {
+    fn is_side_of_boxes(&self, contrast: &Contrast, min_strength: f32, band: &LineBand) -> bool {
         let (long, wide) = self.sides(contrast);
         let Some(ends) = self.ends(contrast, band) else { return false };
         // A line of squared paper may be at the border by chance.
@@ -200,7 +200,7 @@ impl Lines {
     }
 
     /// The first and the last pixel of a line.
-    fn ends(&self, contrast: &Contrast, band: &Band) -> Option<[usize; 2]> {
+    fn ends(&self, contrast: &Contrast, band: &LineBand) -> Option<[usize; 2]> {
         let (long, wide) = self.sides(contrast);
         let dark: Vec<bool> = (0..long)
             .map(|along| {

@@ -17,7 +17,7 @@ const CRUMBS: f32 = 0.04;
 
 /// The range of rows (or columns) of a line, in coordinates of [`Direction::across`].
 #[derive(Clone, Copy, Debug)]
-struct Line {
+struct RulingLine {
     first: isize,
     last: isize,
     at_border: bool,
@@ -66,21 +66,22 @@ fn erase_in(parts: &Parts, label: u32, part: &Part, mask: &mut [bool]) -> bool {
         .filter(|(x, y)| parts.labels[y * parts.width + x] == label)
         .collect();
     let [flat, upright] = [false, true].map(|upright| lines(parts, part, &pixels, upright));
-    let framed = |lines: &(Direction, Vec<Line>), side: usize| {
+    let framed = |lines: &(Direction, Vec<RulingLine>), side: usize| {
         let first = lines.1.first().map_or(0, |line| line.first);
         let last = lines.1.last().map_or(0, |line| line.last);
         (last - first) as f32 > APART * side as f32 && lines.1.len() > 1
     };
     let boxed = framed(&flat, part.height()) && framed(&upright, part.width());
-    let chosen = |lines: (Direction, Vec<Line>)| {
-        let kept: Vec<Line> = lines.1.into_iter().filter(|line| boxed || line.at_border).collect();
+    let chosen = |lines: (Direction, Vec<RulingLine>)| {
+        let kept: Vec<RulingLine> =
+            lines.1.into_iter().filter(|line| boxed || line.at_border).collect();
         (lines.0, kept)
     };
     let (flat, upright) = (chosen(flat), chosen(upright));
     if flat.1.is_empty() && upright.1.is_empty() {
         return false;
     }
-    let on = |lines: &(Direction, Vec<Line>), x: usize, y: usize| {
+    let on = |lines: &(Direction, Vec<RulingLine>), x: usize, y: usize| {
         let across = lines.0.across(x, y);
         lines.1.iter().find(|line| (line.first - 1..=line.last + 1).contains(&across)).copied()
     };
@@ -114,7 +115,7 @@ fn crossed(
     label: u32,
     (x, y): (usize, usize),
     direction: Direction,
-    line: Line,
+    line: RulingLine,
 ) -> bool {
     let thick = (line.last - line.first + 1) as usize;
     let is_ink = |by: isize| {
@@ -136,7 +137,7 @@ fn lines(
     part: &Part,
     pixels: &[(usize, usize)],
     upright: bool,
-) -> (Direction, Vec<Line>) {
+) -> (Direction, Vec<RulingLine>) {
     let (long, start, wide, picture) = if upright {
         (part.height(), part.top, part.width(), parts.height)
     } else {
@@ -177,7 +178,7 @@ fn lines(
     sorted.sort_unstable();
     let across =
         sorted.get(sorted.len() / 2).map_or(0.0, |middle| *middle as f32).min(needed / 2.0);
-    let mut found: Vec<Line> = Vec::new();
+    let mut found: Vec<RulingLine> = Vec::new();
     let mut at = 0;
     while at < counts.len() {
         if (counts[at] as f32) < needed {
@@ -194,7 +195,7 @@ fn lines(
         while belongs(at + 1) {
             at += 1;
         }
-        let line = Line {
+        let line = RulingLine {
             first: first.cast_signed() + lowest,
             last: at.cast_signed() + lowest,
             at_border: false,

@@ -1,7 +1,7 @@
 //! Searches for polarity, threshold, stroke width and strength of the ink.
 
 use super::contrast::{Contrast, DARKEST_BOARD, DARKEST_PAPER, percentile};
-use super::parts::{self, Kind, Part, Parts};
+use super::parts::{self, Part, PartKind, Parts};
 use super::plane::Plane;
 use super::{rings, ruling};
 
@@ -65,7 +65,7 @@ const DEEP: f32 = 0.35;
 
 /// A candidate for the ink.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Found {
+pub(super) struct InkCandidate {
     /// Light ink on dark paper.
     pub inverted: bool,
     /// Radius of the closing that separates paper from ink.
@@ -99,7 +99,7 @@ pub(super) struct Strokes {
 }
 
 /// Searches for dark ink and for light ink; returns the more likely one first.
-pub(super) fn find(plane: &Plane, radii: Option<&[usize]>) -> Vec<Found> {
+pub(super) fn find(plane: &Plane, radii: Option<&[usize]>) -> Vec<InkCandidate> {
     let [dark, light] = [false, true].map(|inverted| {
         let plane = if inverted { &plane.inverted() } else { plane };
         of_polarity(plane, radii.unwrap_or(&RADII), inverted)
@@ -109,12 +109,14 @@ pub(super) fn find(plane: &Plane, radii: Option<&[usize]>) -> Vec<Found> {
         (dark, light) => return dark.or(light).into_iter().collect(),
     };
     // The paper inside a ring is no ink.
-    let is_paper = |a: &Found, b: &Found| b.ring.is_some_and(|ring| ring.contains(&a.bounds));
+    let is_paper =
+        |a: &InkCandidate, b: &InkCandidate| b.ring.is_some_and(|ring| ring.contains(&a.bounds));
     if is_paper(&dark, &light) || is_paper(&light, &dark) {
         return vec![if is_paper(&dark, &light) { light } else { dark }];
     }
     // The much weaker one is grain.
-    let weak = |a: &Found, b: &Found| f32::from(a.strongest) < WEAK * f32::from(b.strongest);
+    let weak =
+        |a: &InkCandidate, b: &InkCandidate| f32::from(a.strongest) < WEAK * f32::from(b.strongest);
     if weak(&dark, &light) || weak(&light, &dark) {
         return vec![if weak(&dark, &light) { light } else { dark }];
     }
@@ -134,11 +136,11 @@ pub(super) fn darkest_paper(inverted: bool) -> u16 {
     if inverted { DARKEST_BOARD } else { DARKEST_PAPER }
 }
 
-fn of_polarity(plane: &Plane, radii: &[usize], inverted: bool) -> Option<Found> {
+fn of_polarity(plane: &Plane, radii: &[usize], inverted: bool) -> Option<InkCandidate> {
     let most = (plane.longer_side() / 4).max(plane.shorter_side() / 2).max(2);
     // Small closings would underestimate the noise.
     let noise = smoothed(plane, NOISE_RADIUS, inverted).noise;
-    let mut found: Vec<Found> = Vec::new();
+    let mut found: Vec<InkCandidate> = Vec::new();
     for &radius in radii.iter().filter(|radius| **radius <= most) {
         found.extend(
             at_radius(plane, radius, inverted)
@@ -171,10 +173,10 @@ fn of_polarity(plane: &Plane, radii: &[usize], inverted: bool) -> Option<Found> 
     let score = found[first].score;
     let last = found.swap_remove(last);
     let radius = last.radius.max((1.3 * last.stroke).ceil() as usize);
-    Some(Found { radius, narrowest, score, ..last })
+    Some(InkCandidate { radius, narrowest, score, ..last })
 }
 
-impl Found {
+impl InkCandidate {
     /// Whether this candidate from a larger copy is the same ink in more detail.
     pub fn sharpens(&self, coarse: &Self) -> bool {
         self.inverted == coarse.inverted
@@ -206,7 +208,7 @@ fn smoothed(plane: &Plane, radius: usize, inverted: bool) -> Contrast {
     contrast
 }
 
-fn at_radius(plane: &Plane, radius: usize, inverted: bool) -> Option<Found> {
+fn at_radius(plane: &Plane, radius: usize, inverted: bool) -> Option<InkCandidate> {
     let contrast = smoothed(plane, radius, inverted);
     let step = if plane.shades.len() > LARGE { STEP * STEP } else { STEP };
     let mut tried: Vec<(u8, Strokes)> = Vec::new();
@@ -252,7 +254,7 @@ fn at_radius(plane: &Plane, radius: usize, inverted: bool) -> Option<Found> {
         .last()
         .unwrap_or(best);
     let (threshold, area) = (strokes.0, strokes.1.area());
-    Some(Found {
+    Some(InkCandidate {
         area,
         inverted,
         radius,
@@ -317,14 +319,14 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
         parts = Parts::of(width, height, |at| mask[at]);
     }
     let kinds = parts.kinds();
-    let largest = |kind: Kind| {
+    let largest = |kind: PartKind| {
         let of_kind = parts.list.iter().zip(&kinds).filter(move |(_, of)| **of == kind);
         of_kind.map(|(part, _)| part.outline).max().unwrap_or(0)
     };
-    let (ink, deep) = (largest(Kind::Ink), largest(Kind::Deep));
+    let (ink, deep) = (largest(PartKind::Ink), largest(PartKind::Deep));
     // Strokes cut off by the border count only if there are few others.
     let with_deep = deep > 3 * ink;
-    let is_ink = |kind: Kind| kind == Kind::Ink || kind == Kind::Deep && with_deep;
+    let is_ink = |kind: PartKind| kind == PartKind::Ink || kind == PartKind::Deep && with_deep;
     let written = || parts.list.iter().zip(&kinds).filter(|(_, kind)| is_ink(**kind));
     let most = written().map(|(part, _)| part.area).max().unwrap_or(0);
     let substantial = written().filter(|(part, _)| part.area * 6 >= most);
@@ -339,7 +341,7 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
     let mut kept = Vec::new();
     let (mut lengths, mut area, mut at_border) = (Vec::new(), 0, 0);
     for (label, (part, kind)) in parts.list.iter().zip(&kinds).enumerate() {
-        if matches!(kind, Kind::Deep | Kind::Blob) || part.depth > part.area * 3 {
+        if matches!(kind, PartKind::Deep | PartKind::Blob) || part.depth > part.area * 3 {
             at_border += part.at_border;
         }
         // Printed lines are thinner than strokes of a pen.
@@ -347,7 +349,7 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
             part.stroke() >= THINNEST * stroke && strengths[label] >= WEAKEST * strongest;
         if is_ink(*kind) && part.outline >= least && same_pen {
             kept.push(label as u32);
-            let weight = if *kind == Kind::Deep { DEEP } else { 1.0 };
+            let weight = if *kind == PartKind::Deep { DEEP } else { 1.0 };
             let around = LONGEST * (part.width() + part.height()) as f32;
             lengths.push(weight * (part.outline as f32 / 2.0).min(around));
             area += part.area;
@@ -360,7 +362,7 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
         (1.0 - border).max(0.0).powi(2) * if covered > MOST_COVERED { COVERED } else { 1.0 };
     // Grain consists of many small parts, writing of a few large ones.
     let small = parts.list.iter().zip(&kinds).filter(|(part, kind)| {
-        **kind == Kind::Speck || **kind == Kind::Ink && part.outline < least
+        **kind == PartKind::Speck || **kind == PartKind::Ink && part.outline < least
     });
     let small: usize = small.map(|(part, _)| part.area).sum();
     let paper = paper * (area as f32 / (area + small).max(1) as f32).powi(2);

@@ -22,7 +22,7 @@ const EDGE: f32 = 0.85;
 const RIM: f32 = 0.015;
 
 /// Column and row.
-type Point = [f32; 2];
+type SheetPoint = [f32; 2];
 
 /// The perspective transform from a rectified sheet to the picture it was found in.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,7 +34,7 @@ pub struct Straightening {
 impl Straightening {
     /// The transform from a rectangle of this size to four corners: upper left, upper right, lower
     /// right, lower left (Heckbert, "Fundamentals of Texture Mapping", section 2.2.3).
-    fn of(corners: [Point; 4], [width, height]: [f32; 2]) -> Self {
+    fn of(corners: [SheetPoint; 4], [width, height]: [f32; 2]) -> Self {
         let [[x0, y0], [x1, y1], [x2, y2], [x3, y3]] = corners;
         let (dx1, dx2, sx) = (x1 - x2, x3 - x2, x0 - x1 + x2 - x3);
         let (dy1, dy2, sy) = (y1 - y2, y3 - y2, y0 - y1 + y2 - y3);
@@ -63,7 +63,7 @@ impl Straightening {
 
     /// Maps a point of the rectified sheet to the picture.
     #[must_use]
-    pub fn place(&self, [x, y]: Point) -> Point {
+    pub fn place(&self, [x, y]: SheetPoint) -> SheetPoint {
         let [a, b, c, d, e, f, g, h] = self.by;
         let scale = g * x + h * y + 1.0;
         [(a * x + b * y + c) / scale, (d * x + e * y + f) / scale]
@@ -100,16 +100,16 @@ pub(super) fn straightened(plane: &Plane, small: &Plane) -> Option<(Plane, Strai
     Some((Plane::new(wide, high, shades.collect()), straightening))
 }
 
-fn distance(a: Point, b: Point) -> f32 {
+fn distance(a: SheetPoint, b: SheetPoint) -> f32 {
     (a[0] - b[0]).hypot(a[1] - b[1])
 }
 
 /// The corners of the sheet: upper left, upper right, lower right, lower left.
-fn find(plane: &Plane) -> Option<[Point; 4]> {
+fn find(plane: &Plane) -> Option<[SheetPoint; 4]> {
     let plane = plane.blurred();
     let mut sorted = plane.shades.clone();
     sorted.sort_unstable();
-    let mut best: Option<(f32, [Point; 4])> = None;
+    let mut best: Option<(f32, [SheetPoint; 4])> = None;
     for step in 1..=THRESHOLDS {
         let low = sorted[sorted.len() / 50];
         let high = sorted[sorted.len() - 1 - sorted.len() / 50];
@@ -128,7 +128,7 @@ fn find(plane: &Plane) -> Option<[Point; 4]> {
 
 /// The corners of the largest region of one tone inside the picture, if it is a quadrilateral, and a
 /// score of the fit.
-fn at_threshold(plane: &Plane, is_sheet: impl Fn(u8) -> bool) -> Option<(f32, [Point; 4])> {
+fn at_threshold(plane: &Plane, is_sheet: impl Fn(u8) -> bool) -> Option<(f32, [SheetPoint; 4])> {
     let (width, height) = (plane.width, plane.height);
     let region = largest(plane, is_sheet)?;
     let own = region.iter().filter(|inside| **inside).count();
@@ -219,9 +219,9 @@ fn filled(region: &[bool], width: usize, height: usize) -> Vec<bool> {
 }
 
 /// The convex hull of a region, clockwise on the screen (Andrew's monotone chain algorithm).
-fn hull(region: &[bool], width: usize) -> Vec<Point> {
+fn hull(region: &[bool], width: usize) -> Vec<SheetPoint> {
     // The ends of each row suffice.
-    let mut points: Vec<Point> = Vec::new();
+    let mut points: Vec<SheetPoint> = Vec::new();
     for (y, row) in region.chunks(width).enumerate() {
         let first = row.iter().position(|inside| *inside);
         let last = row.iter().rposition(|inside| *inside);
@@ -231,8 +231,8 @@ fn hull(region: &[bool], width: usize) -> Vec<Point> {
     }
     points.sort_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
     points.dedup();
-    let half = |points: &mut dyn Iterator<Item = &Point>| {
-        let mut chain: Vec<Point> = Vec::new();
+    let half = |points: &mut dyn Iterator<Item = &SheetPoint>| {
+        let mut chain: Vec<SheetPoint> = Vec::new();
         for &point in points {
             while chain.len() > 1
                 && cross(chain[chain.len() - 2], chain[chain.len() - 1], point) <= 0.0
@@ -250,13 +250,13 @@ fn hull(region: &[bool], width: usize) -> Vec<Point> {
 }
 
 /// Twice the signed area of a triangle, positive if it is clockwise on the screen.
-fn cross(a: Point, b: Point, c: Point) -> f32 {
+fn cross(a: SheetPoint, b: SheetPoint, c: SheetPoint) -> f32 {
     (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 }
 
 /// The quadrilateral of largest area whose corners are vertices of the hull.
-fn largest_quadrilateral(hull: &[Point]) -> Option<[Point; 4]> {
-    let mut best: Option<(f32, [Point; 4])> = None;
+fn largest_quadrilateral(hull: &[SheetPoint]) -> Option<[SheetPoint; 4]> {
+    let mut best: Option<(f32, [SheetPoint; 4])> = None;
     for first in 0..hull.len() {
         for second in first + 2..hull.len() {
             let (a, c) = (hull[first], hull[second]);
@@ -277,7 +277,7 @@ fn largest_quadrilateral(hull: &[Point]) -> Option<[Point; 4]> {
 }
 
 /// Overlap of a region and a quadrilateral, as a fraction of the larger of both.
-fn agreement(region: &[bool], width: usize, corners: [Point; 4], area: f32) -> f32 {
+fn agreement(region: &[bool], width: usize, corners: [SheetPoint; 4], area: f32) -> f32 {
     let (mut both, mut inside_all) = (0_usize, 0_usize);
     for (at, is_region) in region.iter().enumerate() {
         let point = [(at % width) as f32, (at / width) as f32];
@@ -291,7 +291,7 @@ fn agreement(region: &[bool], width: usize, corners: [Point; 4], area: f32) -> f
 
 /// The median difference of the shades on both sides of the edges; `None` if the sign of the
 /// difference varies too much along the edges.
-fn edge_contrast(plane: &Plane, corners: [Point; 4]) -> Option<f32> {
+fn edge_contrast(plane: &Plane, corners: [SheetPoint; 4]) -> Option<f32> {
     let apart = (0.015 * plane.shorter_side() as f32).max(2.0);
     let mut differences = Vec::new();
     for edge in 0..4 {
@@ -316,7 +316,7 @@ fn edge_contrast(plane: &Plane, corners: [Point; 4]) -> Option<f32> {
 }
 
 /// Rotates the order of the corners so that the upper left one is first.
-fn from_upper_left(corners: [Point; 4]) -> [Point; 4] {
+fn from_upper_left(corners: [SheetPoint; 4]) -> [SheetPoint; 4] {
     let first = (0..4)
         .min_by(|a, b| {
             let sum = |at: usize| corners[at][0] + corners[at][1];
@@ -331,9 +331,9 @@ mod tests {
     use super::*;
 
     /// Paper with a dark mark near its upper left corner, on a table.
-    fn on_table(corners: [Point; 4], paper: u8, table: u8) -> Plane {
+    fn on_table(corners: [SheetPoint; 4], paper: u8, table: u8) -> Plane {
         let back = Straightening::of(corners, [1.0, 1.0]);
-        let mark: Vec<Point> = (0..400)
+        let mark: Vec<SheetPoint> = (0..400)
             .map(|at| back.place([0.2 + (at % 20) as f32 / 200.0, 0.2 + (at / 20) as f32 / 200.0]))
             .collect();
         let shade = |at: usize| {
@@ -351,7 +351,7 @@ mod tests {
         Plane::new(200, 160, (0..200 * 160).map(shade).collect())
     }
 
-    const OBLIQUE_CORNERS: [Point; 4] =
+    const OBLIQUE_CORNERS: [SheetPoint; 4] =
         [[45.0, 30.0], [160.0, 22.0], [180.0, 140.0], [20.0, 130.0]];
 
     #[test]

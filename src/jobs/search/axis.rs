@@ -11,7 +11,7 @@ const MAX_STEPS: usize = 1000;
 
 /// A list of values or a range of numbers.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Axis {
+pub enum SearchAxis {
     /// Any values of the spec's field.
     List(Vec<toml::Value>),
     /// Numbers between two limits, both included.
@@ -26,18 +26,18 @@ struct RangeText {
     #[serde(default)]
     steps: Option<usize>,
     #[serde(default)]
-    scale: Scale,
+    scale: RangeScale,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Scale {
+enum RangeScale {
     #[default]
     Linear,
     Log,
 }
 
-impl Axis {
+impl SearchAxis {
     /// Reads `[…]` or `{ from = …, to = …, steps = …, scale = "log" }`.
     pub(super) fn parse(value: toml::Value) -> Result<Self, String> {
         match value {
@@ -57,7 +57,7 @@ impl Axis {
         let (Some(from), Some(to)) = (number(&range.from), number(&range.to)) else {
             return Err("`from` and `to` must be numbers".into());
         };
-        let logarithmic = range.scale == Scale::Log;
+        let logarithmic = range.scale == RangeScale::Log;
         let steps = range.steps.unwrap_or(STEPS);
         if !(from.is_finite() && to.is_finite() && from < to) {
             return Err("`from` must be less than `to`".into());

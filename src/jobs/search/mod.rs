@@ -3,11 +3,11 @@
 mod axis;
 mod runner;
 
-pub use axis::Axis;
-pub use runner::{Row, run};
+pub use axis::SearchAxis;
+pub use runner::{SearchResult, run};
 
 use crate::rng::{Purpose, stream};
-use crate::spec::{Given, Spec, SpecError, toml_problem};
+use crate::spec::{Spec, SpecError, SpecifiedFields, toml_problem};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -19,12 +19,12 @@ const MAX_POINTS: usize = 10_000;
 pub struct Search {
     base: toml::Table,
     /// The axes by dotted field name, such as `eta` or `regularizer.lambda`.
-    axes: BTreeMap<String, Axis>,
+    axes: BTreeMap<String, SearchAxis>,
 }
 
 /// One combination of the varied hyper-parameters.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Point {
+pub struct SearchPoint {
     /// Name and value of each varied field, ordered by name.
     pub values: Vec<(String, String)>,
     pub spec: Spec,
@@ -70,7 +70,7 @@ impl Search {
         let mut axes = BTreeMap::new();
         for (name, value) in table {
             let wrong = |problem| SearchError::Axis { name: name.clone(), problem };
-            axes.insert(name.clone(), Axis::parse(value).map_err(wrong)?);
+            axes.insert(name.clone(), SearchAxis::parse(value).map_err(wrong)?);
         }
         if axes.is_empty() {
             return Err(SearchError::NoAxes);
@@ -82,8 +82,8 @@ impl Search {
     ///
     /// # Errors
     /// If there are too many, or one of them is invalid.
-    pub fn grid(&self) -> Result<Vec<Point>, SearchError> {
-        let choices: Vec<Vec<toml::Value>> = self.axes.values().map(Axis::steps).collect();
+    pub fn grid(&self) -> Result<Vec<SearchPoint>, SearchError> {
+        let choices: Vec<Vec<toml::Value>> = self.axes.values().map(SearchAxis::steps).collect();
         let count = choices.iter().map(Vec::len).try_fold(1_usize, usize::checked_mul);
         let count = count.unwrap_or(usize::MAX);
         if count > MAX_POINTS {
@@ -110,7 +110,7 @@ impl Search {
     ///
     /// # Errors
     /// As [`Search::grid`].
-    pub fn random(&self, count: usize) -> Result<Vec<Point>, SearchError> {
+    pub fn random(&self, count: usize) -> Result<Vec<SearchPoint>, SearchError> {
         if count > MAX_POINTS {
             return Err(SearchError::TooMany(count));
         }
@@ -122,13 +122,13 @@ impl Search {
         (0..count).map(choice).collect()
     }
 
-    fn point(&self, chosen: Vec<toml::Value>) -> Result<Point, SearchError> {
+    fn point(&self, chosen: Vec<toml::Value>) -> Result<SearchPoint, SearchError> {
         let mut table = self.base.clone();
         for (name, value) in self.axes.keys().zip(&chosen) {
             set(&mut table, name, value.clone())
                 .map_err(|problem| SearchError::Axis { name: name.clone(), problem })?;
         }
-        let given = Given::named(table.keys().map(String::as_str));
+        let given = SpecifiedFields::named(table.keys().map(String::as_str));
         let mut spec = Spec::deserialize(table)
             .map_err(|error| SearchError::Syntax(error.to_string().trim().replace('\n', " ")))?;
         spec.complete(given);
@@ -144,7 +144,7 @@ impl Search {
         if !spec.also.is_empty() {
             return Err(SearchError::Also);
         }
-        Ok(Point { values, spec })
+        Ok(SearchPoint { values, spec })
     }
 }
 

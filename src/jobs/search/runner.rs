@@ -1,6 +1,6 @@
 //! Trains the points of a search in parallel.
 
-use super::Point;
+use super::SearchPoint;
 use crate::data::Dataset;
 use crate::protocol::{Event, Outcome, RunView};
 use crate::spec::Spec;
@@ -13,7 +13,7 @@ use std::thread;
 
 /// The result of one run. Accuracies are fractions, at the epoch with the best validation accuracy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Row {
+pub struct SearchResult {
     /// Index in the list of points.
     pub index: usize,
     pub values: Vec<(String, String)>,
@@ -33,12 +33,12 @@ pub struct Row {
 /// `done`. Returns all rows, sorted by descending validation accuracy. Setting `stop` stops the
 /// current runs and ends the search.
 pub fn run(
-    points: &[Point],
+    points: &[SearchPoint],
     data: &Arc<Dataset>,
     workers: usize,
     stop: &AtomicBool,
-    mut done: impl FnMut(&Row),
-) -> Vec<Row> {
+    mut done: impl FnMut(&SearchResult),
+) -> Vec<SearchResult> {
     let next = AtomicUsize::new(0);
     let (rows, finished) = unbounded();
     thread::scope(|scope| {
@@ -49,31 +49,38 @@ pub fn run(
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(point) = points.get(index) else { return };
                     // The receiver outlives the workers; see below.
-                    let _ = rows.send(Row { index, ..train(point, data, stop) });
+                    let _ = rows.send(SearchResult { index, ..train(point, data, stop) });
                 }
             });
         }
         drop(rows);
-        let mut all: Vec<Row> = Vec::new();
+        let mut all: Vec<SearchResult> = Vec::new();
         for row in &finished {
             done(&row);
             all.push(row);
         }
         all.sort_by(|a, b| {
-            let score = |row: &Row| row.validation_accuracy.or(row.test_accuracy).unwrap_or(0.0);
+            let score =
+                |row: &SearchResult| row.validation_accuracy.or(row.test_accuracy).unwrap_or(0.0);
             score(b).total_cmp(&score(a)).then(a.index.cmp(&b.index))
         });
         all
     })
 }
 
-fn train(point: &Point, data: &Arc<Dataset>, stop: &AtomicBool) -> Row {
+fn train(point: &SearchPoint, data: &Arc<Dataset>, stop: &AtomicBool) -> SearchResult {
     let values = point.values.clone();
     let spec = Spec { threads: Some(1), ..point.spec.clone() };
     let options = RunOptions { dataset: Some(Arc::clone(data)), ..RunOptions::default() };
     let handle = match RunHandle::spawn(spec, options) {
         Ok(handle) => handle,
-        Err(error) => return Row { values, outcome: format!("failed: {error}"), ..Row::default() },
+        Err(error) => {
+            return SearchResult {
+                values,
+                outcome: format!("failed: {error}"),
+                ..SearchResult::default()
+            };
+        }
     };
     let mut view = RunView::default();
     for event in &handle.events {
@@ -90,9 +97,9 @@ fn train(point: &Point, data: &Arc<Dataset>, stop: &AtomicBool) -> Row {
     row(values, &view)
 }
 
-fn row(values: Vec<(String, String)>, view: &RunView) -> Row {
+fn row(values: Vec<(String, String)>, view: &RunView) -> SearchResult {
     let best = view.best.clone().unwrap_or_default();
-    Row {
+    SearchResult {
         index: 0,
         values,
         validation_accuracy: best.validation_accuracy,

@@ -39,7 +39,7 @@ fn random_points_are_in_range_and_reproducible() {
     let points = search.random(200).unwrap();
     assert_eq!(points, search.random(200).unwrap());
     assert_eq!(points[..50], search.random(50).unwrap());
-    for Point { spec, .. } in &points {
+    for SearchPoint { spec, .. } in &points {
         assert!((5..=20).contains(&spec.batch));
         assert!((0.01..=1.0).contains(&spec.regularizer.lambda));
     }

@@ -2,7 +2,7 @@
 
 use super::super::matrix::AlignedBuffer;
 use super::super::reference::{array, bytes, close, product, wide};
-use super::super::simd::{Pair, Portable};
+use super::super::simd::{Portable, VectorPair};
 use super::super::strips::tests::UNITS;
 use super::*;
 use ndarray::{Array2, s};
@@ -22,7 +22,7 @@ fn every_instruction_set_finds_the_nonzero_bytes() {
         group[place] = 1 << (place % 8);
     }
     let expected = 1 | 1 << 7 | 1 << 31 | 1 << 32 | 1 << 63;
-    assert_eq!(Pair(Portable).nonzero_bytes(&group), expected);
+    assert_eq!(VectorPair(Portable).nonzero_bytes(&group), expected);
     #[cfg(target_arch = "x86_64")]
     {
         use crate::linalg::simd::{Avx2, Avx512};
@@ -32,7 +32,7 @@ fn every_instruction_set_finds_the_nonzero_bytes() {
         }
         #[target_feature(enable = "avx2,fma")]
         fn with_avx2(simd: Avx2, group: &[u8; GROUP]) -> u64 {
-            Pair(simd).nonzero_bytes(group)
+            VectorPair(simd).nonzero_bytes(group)
         }
         if let Some(simd) = Avx2::detect() {
             // SAFETY: the token proves that the processor has the instructions.
@@ -63,7 +63,7 @@ fn bytes_times_weights_are_added() {
         add_bytes_times_rows(out.as_slice_mut().unwrap(), units, &bytes, weights, units + 3);
         close(&out, &expected);
         let into = portable.as_slice_mut().unwrap();
-        bytes_times_rows_body(Pair(Portable), into, units, &bytes, weights, units + 3);
+        bytes_times_rows_body(VectorPair(Portable), into, units, &bytes, weights, units + 3);
         close(&portable, &expected);
     }
 }
@@ -86,7 +86,7 @@ fn gradients_of_bytes_are_added_to_decayed_weights() {
             let mut portable = found.clone();
             let values = found.as_slice_mut().unwrap();
             add_transposed_bytes_times_strips(values, stride, &bytes, strips, decay);
-            let (simd, values) = (Pair(Portable), portable.as_slice_mut().unwrap());
+            let (simd, values) = (VectorPair(Portable), portable.as_slice_mut().unwrap());
             transposed_bytes_times_strips_body(simd, values, stride, &bytes, strips, decay);
             for found in [found, portable] {
                 close(found.slice(s![.., ..units]), &flat(&expected));

@@ -3,7 +3,7 @@
 use super::super::reference::{self, close, numbers};
 #[cfg(target_arch = "x86_64")]
 use super::super::simd::Avx512;
-use super::super::simd::{Pair, Portable};
+use super::super::simd::{Portable, VectorPair};
 use super::*;
 use crate::linalg::Matrix;
 use ndarray::Array2;
@@ -36,7 +36,7 @@ fn patches_of_any_size_times_any_number_of_columns() {
         patches_times_weights(&mut out, &image, &starts, &offsets, &weights, &biases);
         close(&out, &expected);
         out.fill(0.0);
-        let simd = Pair(Portable);
+        let simd = VectorPair(Portable);
         patches_times_weights_body(simd, &mut out, &image, &starts, &offsets, &weights, &biases);
         close(&out, &expected);
     }
@@ -57,7 +57,7 @@ fn wide_vectors_add_in_the_same_order_as_narrow_ones() {
         weights: &Matrix,
         biases: &[Real],
     ) {
-        patches_times_weights_body(Pair(simd), out, image, starts, offsets, weights, biases);
+        patches_times_weights_body(VectorPair(simd), out, image, starts, offsets, weights, biases);
     }
     #[target_feature(enable = "avx512f,avx512vl,avx512bw")]
     fn with_avx512(

@@ -1,7 +1,7 @@
 //! AVX2 with fused multiply-add.
 
 #[cfg(not(feature = "f64"))]
-use super::{Entry, GROUP};
+use super::{GROUP, SparseEntry};
 use super::{LANES, Real, Simd, Vector};
 #[cfg(not(feature = "f64"))]
 use std::arch::x86_64::{
@@ -77,7 +77,7 @@ fn compress(
     values: &[f32; GROUP],
     offset: u32,
     stride: u32,
-    entries: &mut [Entry; GROUP],
+    entries: &mut [SparseEntry; GROUP],
 ) -> usize {
     // SAFETY: there are eight numbers.
     let values = unsafe { load(values.as_ptr()) };
@@ -136,7 +136,7 @@ impl Simd for Avx2 {
         values: &[f32; GROUP],
         offset: u32,
         stride: u32,
-        entries: &mut [Entry; GROUP],
+        entries: &mut [SparseEntry; GROUP],
     ) -> usize {
         unsafe { compress(values, offset, stride, entries) }
     }

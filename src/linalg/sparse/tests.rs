@@ -10,8 +10,8 @@ fn pixels(len: usize) -> Vec<u8> {
     (0..len).map(pixel).collect()
 }
 
-fn expected(values: &[Real], stride: usize) -> Vec<Entry> {
-    let entry = |(at, &value)| Entry { offset: (at * stride) as u32, value };
+fn expected(values: &[Real], stride: usize) -> Vec<SparseEntry> {
+    let entry = |(at, &value)| SparseEntry { offset: (at * stride) as u32, value };
     values.iter().enumerate().map(entry).filter(|entry| entry.value != 0.0).collect()
 }
 
@@ -36,7 +36,7 @@ fn rows_hold_the_nonzero_values_for_every_source() {
             assert_eq!(row, expected, "{len}");
         }
         assert_eq!((rows.rows(), rows.count()), (3, 3 * expected.len()));
-        let mut portable = vec![Entry::default(); indices.len()];
+        let mut portable = vec![SparseEntry::default(); indices.len()];
         scale_bytes_body(Portable, &mut portable, &indices, &bytes, 30);
         assert_eq!(portable, expected);
     }
@@ -47,7 +47,7 @@ fn negative_zero_is_skipped_and_nan_is_kept() {
     let mut values = vec![-0.0; 20];
     values[3] = Real::NAN;
     values[18] = Real::NAN;
-    let mut entries = vec![Entry::default(); 20];
+    let mut entries = vec![SparseEntry::default(); 20];
     assert_eq!(nonzero(&values, 1, &mut entries), 2);
     assert!(entries[..2].iter().all(|entry| entry.value.is_nan()));
 }

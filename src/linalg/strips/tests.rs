@@ -1,7 +1,7 @@
 #![allow(clippy::float_cmp, reason = "some sums are identical to the bit")]
 
 use super::super::reference::{array, close, product, sparse, wide};
-use super::super::simd::{Pair, Portable};
+use super::super::simd::{Portable, VectorPair};
 use super::*;
 use ndarray::{Array2, s};
 
@@ -33,7 +33,7 @@ fn rows_are_accumulated_over_a_range_of_columns() {
             let columns = s![.., first..];
             let mut buffer = AlignedBuffer::default();
             let values = weights.as_slice().unwrap();
-            let next = Prefetch { values, stride: units, first };
+            let next = RowPrefetch { values, stride: units, first };
             let as_they_lie = Strips::of_rows(values, first, units - first);
             let jobs = [
                 (sparse(x.view(), units), as_they_lie),
@@ -43,7 +43,7 @@ fn rows_are_accumulated_over_a_range_of_columns() {
                 let [mut out, mut portable] = [start.clone(), start.clone()];
                 accumulate_rows(out.slice_mut(columns), rows, *strips, next);
                 let into = portable.slice_mut(columns);
-                accumulate_rows_body(Pair(Portable), into, rows, *strips, next);
+                accumulate_rows_body(VectorPair(Portable), into, rows, *strips, next);
                 for out in [out, portable] {
                     let expected = expected.slice(columns).to_owned();
                     close(out.slice(columns), &flat(&expected));
@@ -73,7 +73,7 @@ fn dot_products_are_computed_where_rows_have_entries() {
             dot_rows(out.view_mut(), &rows, values, units + 3, delta, &mut sums);
             close(&out, &flat(&expected));
             let into = portable.view_mut();
-            dot_rows_body(Pair(Portable), into, &rows, values, units + 3, delta, &mut sums);
+            dot_rows_body(VectorPair(Portable), into, &rows, values, units + 3, delta, &mut sums);
             close(&portable, &flat(&expected));
         }
     }
@@ -96,7 +96,7 @@ fn products_are_added_to_decayed_weights() {
             let mut portable = found.clone();
             add_products(found.as_slice_mut().unwrap(), stride, &rows, strips, decay);
             let values = portable.as_slice_mut().unwrap();
-            add_products_body(Pair(Portable), values, stride, &rows, strips, decay);
+            add_products_body(VectorPair(Portable), values, stride, &rows, strips, decay);
             for found in [found, portable] {
                 close(found.slice(s![.., ..units]), &flat(&expected));
                 let padding = s![.., units..];
@@ -121,7 +121,7 @@ fn outer_products_are_added_to_decayed_weights() {
             let (x, values) = (x.as_slice().unwrap(), found.as_slice_mut().unwrap());
             add_outer_products(values, stride, x, strips, decay);
             let values = portable.as_slice_mut().unwrap();
-            add_outer_products_body(Pair(Portable), values, stride, x, strips, decay);
+            add_outer_products_body(VectorPair(Portable), values, stride, x, strips, decay);
             for found in [found, portable] {
                 close(found.slice(s![.., ..units]), &flat(&expected));
                 let padding = s![.., units..];
@@ -136,7 +136,7 @@ fn the_lanes_of_a_vector_are_summed() {
     let values: [[Real; LANES]; 2] =
         std::array::from_fn(|half| std::array::from_fn(|lane| (half * LANES + lane) as Real));
     let expected = (LANES * (2 * LANES - 1)) as Real;
-    assert!(Pair(Portable).load(&values).sum() == expected);
+    assert!(VectorPair(Portable).load(&values).sum() == expected);
 }
 
 /// So that a run continues identically on another machine.
@@ -153,7 +153,7 @@ fn every_vector_width_gives_identical_bits() {
         delta: Strips<'_>,
     ) {
         let (stride, buffer) = (delta.width(), &mut AlignedBuffer::default());
-        dot_rows_body(Pair(simd), out, rows, weights, stride, delta, buffer);
+        dot_rows_body(VectorPair(simd), out, rows, weights, stride, delta, buffer);
     }
     #[target_feature(enable = "avx512f,avx512vl,avx512bw")]
     fn with_avx512(

@@ -19,7 +19,7 @@ fn rows_of_any_length_are_summed() {
             let [mut out, mut portable] = [start.clone(), start.clone()];
             accumulate(&mut out, entries, &source);
             close(&out, expected);
-            accumulate_body(Pair(Portable), &mut portable, entries, &source);
+            accumulate_body(VectorPair(Portable), &mut portable, entries, &source);
             close(&portable, expected);
         }
     }

@@ -5,9 +5,9 @@ mod log;
 mod row;
 mod schema;
 
-pub use row::{Cell, Row};
+pub use row::{SqliteRow, SqliteValue};
 
-use schema::Table;
+use schema::SqliteTable;
 use std::collections::HashMap;
 
 /// A database in memory.
@@ -19,7 +19,7 @@ pub struct Database {
     usable: usize,
     /// Newer versions of pages from the write-ahead log.
     newer: HashMap<u32, Vec<u8>>,
-    tables: Vec<Table>,
+    tables: Vec<SqliteTable>,
 }
 
 /// The magic number.
@@ -57,16 +57,16 @@ impl Database {
         Ok(database)
     }
 
-    fn read_schema(&self) -> Result<Vec<Table>, String> {
+    fn read_schema(&self) -> Result<Vec<SqliteTable>, String> {
         let mut tables = Vec::new();
         self.scan(1, &mut |_, record| {
             let cells = row::cells(record);
-            let text = |index: usize| cells.get(index).and_then(Cell::text);
+            let text = |index: usize| cells.get(index).and_then(SqliteValue::text);
             if text(0).as_deref() == Some("table")
-                && let (Some(name), Some(Cell::Int(root)), Some(sql)) =
+                && let (Some(name), Some(SqliteValue::Int(root)), Some(sql)) =
                     (text(1), cells.get(3), text(4))
             {
-                tables.push(Table::new(&name, *root as u32, &sql));
+                tables.push(SqliteTable::new(&name, *root as u32, &sql));
             }
         })?;
         Ok(tables)
@@ -82,7 +82,7 @@ impl Database {
     ///
     /// # Errors
     /// Where the database is damaged; the rows before that were visited.
-    pub fn rows(&self, table: &str, visit: &mut dyn FnMut(&Row<'_>)) -> Result<(), String> {
+    pub fn rows(&self, table: &str, visit: &mut dyn FnMut(&SqliteRow<'_>)) -> Result<(), String> {
         let Some(table) = self.tables.iter().find(|known| known.name == table) else {
             return Ok(());
         };
@@ -90,7 +90,7 @@ impl Database {
             return Err(format!("the table {} has no row ids, which is not supported", table.name));
         }
         self.scan(table.root, &mut |id, record| {
-            visit(&Row::new(&table.columns, table.id_column, id, row::cells(record)));
+            visit(&SqliteRow::new(&table.columns, table.id_column, id, row::cells(record)));
         })
     }
 

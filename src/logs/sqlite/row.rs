@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// A value of a row.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Cell<'a> {
+pub enum SqliteValue<'a> {
     Null,
     Int(i64),
     Real(f64),
@@ -12,7 +12,7 @@ pub enum Cell<'a> {
     Blob(&'a [u8]),
 }
 
-impl<'a> Cell<'a> {
+impl<'a> SqliteValue<'a> {
     /// A text or a blob as text.
     #[must_use]
     pub fn text(&self) -> Option<Cow<'a, str>> {
@@ -45,38 +45,38 @@ impl<'a> Cell<'a> {
 
 /// A row: its cells by column name.
 #[derive(Debug)]
-pub struct Row<'a> {
+pub struct SqliteRow<'a> {
     columns: &'a [String],
     id_column: Option<usize>,
     id: i64,
-    cells: Vec<Cell<'a>>,
+    cells: Vec<SqliteValue<'a>>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> SqliteRow<'a> {
     pub(super) fn new(
         columns: &'a [String],
         id_column: Option<usize>,
         id: i64,
-        cells: Vec<Cell<'a>>,
+        cells: Vec<SqliteValue<'a>>,
     ) -> Self {
         Self { columns, id_column, id, cells }
     }
 
     /// The cell of a column; null if the row or the table does not have it.
     #[must_use]
-    pub fn get(&self, column: &str) -> Cell<'a> {
+    pub fn get(&self, column: &str) -> SqliteValue<'a> {
         let Some(index) = self.columns.iter().position(|name| name == column) else {
-            return Cell::Null;
+            return SqliteValue::Null;
         };
         if self.id_column == Some(index) {
-            return Cell::Int(self.id);
+            return SqliteValue::Int(self.id);
         }
-        self.cells.get(index).cloned().unwrap_or(Cell::Null)
+        self.cells.get(index).cloned().unwrap_or(SqliteValue::Null)
     }
 }
 
 /// The cells of a record, up to the first malformed one.
-pub(super) fn cells(record: &[u8]) -> Vec<Cell<'_>> {
+pub(super) fn cells(record: &[u8]) -> Vec<SqliteValue<'_>> {
     let mut header = record;
     let Some(length) = varint(&mut header) else { return Vec::new() };
     let length = length as usize;
@@ -96,13 +96,13 @@ pub(super) fn cells(record: &[u8]) -> Vec<Cell<'_>> {
         let Some((bytes, rest)) = body.split_at_checked(size) else { break };
         body = rest;
         cells.push(match kind {
-            0 => Cell::Null,
-            8 => Cell::Int(0),
-            9 => Cell::Int(1),
-            1..=6 => Cell::Int(signed(bytes)),
-            7 => Cell::Real(f64::from_be_bytes(bytes.try_into().unwrap_or_default())),
-            _ if kind % 2 == 0 => Cell::Blob(bytes),
-            _ => Cell::Text(bytes),
+            0 => SqliteValue::Null,
+            8 => SqliteValue::Int(0),
+            9 => SqliteValue::Int(1),
+            1..=6 => SqliteValue::Int(signed(bytes)),
+            7 => SqliteValue::Real(f64::from_be_bytes(bytes.try_into().unwrap_or_default())),
+            _ if kind % 2 == 0 => SqliteValue::Blob(bytes),
+            _ => SqliteValue::Text(bytes),
         });
     }
     cells
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(varint(&mut &[0x81, 0x00][..]), Some(128));
         assert_eq!(
             cells(&[4, 1, 9, 15, 0xfe, b'a']),
-            [Cell::Int(-2), Cell::Int(1), Cell::Text(b"a")]
+            [SqliteValue::Int(-2), SqliteValue::Int(1), SqliteValue::Text(b"a")]
         );
     }
 }

@@ -2,7 +2,7 @@
 
 /// A table.
 #[derive(Debug, PartialEq)]
-pub struct Table {
+pub struct SqliteTable {
     pub name: String,
     /// The root page of its tree.
     pub root: u32,
@@ -12,7 +12,7 @@ pub struct Table {
     pub without_rowid: bool,
 }
 
-impl Table {
+impl SqliteTable {
     pub fn new(name: &str, root: u32, sql: &str) -> Self {
         let mut table = Self {
             name: name.to_owned(),
@@ -124,17 +124,18 @@ mod tests {
         let sql = "CREATE TABLE \"m\" (id INTEGER PRIMARY KEY AUTOINCREMENT, \"a b\" VARCHAR(5) \
                    DEFAULT 'x,(', step BIGINT NOT NULL, CONSTRAINT c CHECK (a IN (0, 1)), \
                    PRIMARY KEY (id, step), extra TEXT)";
-        let table = Table::new("m", 4, sql);
+        let table = SqliteTable::new("m", 4, sql);
         assert_eq!(table.columns, ["id", "a b", "step", "extra"]);
         assert_eq!((table.id_column, table.without_rowid), (Some(0), false));
-        let table = Table::new(
+        let table = SqliteTable::new(
             "t",
             2,
             "CREATE TABLE t (\n\tk INTEGER NOT NULL, \n\tv FLOAT, PRIMARY KEY (k)\n)",
         );
         assert_eq!((table.columns.len(), table.id_column), (2, Some(0)));
         assert!(
-            Table::new("t", 2, "CREATE TABLE t (a, PRIMARY KEY (a)) WITHOUT ROWID").without_rowid
+            SqliteTable::new("t", 2, "CREATE TABLE t (a, PRIMARY KEY (a)) WITHOUT ROWID")
+                .without_rowid
         );
     }
 }

@@ -1,9 +1,9 @@
 //! The `Event` message: the content of a record of an event file.
 
-use super::tensor::Tensor;
-use crate::logs::record::{Bucket, Record, Sink, State};
-use crate::logs::value::Value;
-use crate::logs::wire::{Field, Fields, varint};
+use super::tensor::TensorProto;
+use crate::logs::record::{HistogramBucket, LogRecord, Sink, WriterState};
+use crate::logs::value::LogValue;
+use crate::logs::wire::{Field, ProtobufFields, varint};
 use std::collections::HashMap;
 
 /// Decodes events; remembers the metadata of the first value of each tag.
@@ -30,14 +30,14 @@ const MAX_BUCKETS: usize = 1 << 16;
 
 /// The step and time of the values of an event.
 #[derive(Clone, Copy)]
-struct Moment {
+struct EventTime {
     step: i64,
     wall_time: f64,
 }
 
 /// The fields of a `Summary.Value`.
 #[derive(Default)]
-struct Entry<'a> {
+struct SummaryValue<'a> {
     tag: &'a [u8],
     simple: Option<f32>,
     image: Option<&'a [u8]>,
@@ -51,13 +51,13 @@ impl Decoder {
     pub fn event(&mut self, data: &[u8], sink: &mut dyn Sink) -> bool {
         // Most events consist of a single number.
         if let Some((moment, name, value)) = plain_scalar(data) {
-            let Moment { step, wall_time } = moment;
-            sink.record(Record::Scalar { name, step, wall_time, value: f64::from(value) });
+            let EventTime { step, wall_time } = moment;
+            sink.record(LogRecord::Scalar { name, step, wall_time, value: f64::from(value) });
             return true;
         }
-        let mut moment = Moment { step: 0, wall_time: f64::NAN };
+        let mut moment = EventTime { step: 0, wall_time: f64::NAN };
         let mut body = None;
-        let mut fields = Fields::new(data);
+        let mut fields = ProtobufFields::new(data);
         for (number, field) in fields.by_ref() {
             match number {
                 1 => moment.wall_time = field.double().unwrap_or(f64::NAN),
@@ -71,16 +71,16 @@ impl Decoder {
         }
         match body {
             Some((5, summary)) => {
-                for (number, value) in Fields::new(summary.bytes()) {
+                for (number, value) in ProtobufFields::new(summary.bytes()) {
                     if number == 1 {
                         self.value(value.bytes(), moment, sink);
                     }
                 }
             }
             Some((7, log)) => {
-                let status = Fields::new(log.bytes()).find(|(number, _)| *number == 1);
+                let status = ProtobufFields::new(log.bytes()).find(|(number, _)| *number == 1);
                 if status.is_some_and(|(_, status)| status.int() == Some(1)) {
-                    sink.record(Record::Restart { step: moment.step });
+                    sink.record(LogRecord::Restart { step: moment.step });
                 }
             }
             _ => {}
@@ -88,9 +88,9 @@ impl Decoder {
         true
     }
 
-    fn value(&mut self, bytes: &[u8], moment: Moment, sink: &mut dyn Sink) {
-        let mut entry = Entry::default();
-        for (number, field) in Fields::new(bytes) {
+    fn value(&mut self, bytes: &[u8], moment: EventTime, sink: &mut dyn Sink) {
+        let mut entry = SummaryValue::default();
+        for (number, field) in ProtobufFields::new(bytes) {
             match number {
                 1 => entry.tag = field.bytes(),
                 2 => entry.simple = field.float(),
@@ -101,35 +101,40 @@ impl Decoder {
                 _ => {}
             }
         }
-        let Moment { step, wall_time } = moment;
+        let EventTime { step, wall_time } = moment;
         let tag = String::from_utf8_lossy(entry.tag);
         let name = tag.as_ref();
         let plugin = self.plugin(&entry, wall_time, sink);
         if let Some(value) = entry.simple {
             let value = f64::from(value);
-            sink.record(Record::Scalar { name, step, wall_time, value });
+            sink.record(LogRecord::Scalar { name, step, wall_time, value });
         } else if let Some(image) = entry.image {
-            let encoded = Fields::new(image).find(|(number, _)| *number == 4);
+            let encoded = ProtobufFields::new(image).find(|(number, _)| *number == 4);
             let encoded = encoded.map_or(&[][..], |(_, field)| field.bytes());
-            sink.record(Record::Image { name, step, wall_time, encoded });
+            sink.record(LogRecord::Image { name, step, wall_time, encoded });
         } else if let Some(histogram) = entry.histogram {
             let buckets = old_histogram(histogram);
-            sink.record(Record::Histogram { name, step, wall_time, buckets: &buckets });
+            sink.record(LogRecord::Histogram { name, step, wall_time, buckets: &buckets });
         } else if let Some(tensor) = entry.tensor {
-            tensor_value(plugin, name, moment, &Tensor::decode(tensor), sink);
+            tensor_value(plugin, name, moment, &TensorProto::decode(tensor), sink);
         }
     }
 
     /// The plugin of a value: from its metadata, or else from those of the tag's first value.
-    fn plugin(&mut self, entry: &Entry<'_>, wall_time: f64, sink: &mut dyn Sink) -> Option<Plugin> {
+    fn plugin(
+        &mut self,
+        entry: &SummaryValue<'_>,
+        wall_time: f64,
+        sink: &mut dyn Sink,
+    ) -> Option<Plugin> {
         let Some(metadata) = entry.metadata else {
             // torch's scalars have no metadata, so a lookup is unnecessary.
             return entry.tensor.and_then(|_| self.plugins.get(entry.tag).copied());
         };
-        let data = Fields::new(metadata).find(|(number, _)| *number == 1)?.1.bytes();
+        let data = ProtobufFields::new(metadata).find(|(number, _)| *number == 1)?.1.bytes();
         let mut name = &[][..];
         let mut content = &[][..];
-        for (number, field) in Fields::new(data) {
+        for (number, field) in ProtobufFields::new(data) {
             match number {
                 1 => name = field.bytes(),
                 2 => content = field.bytes(),
@@ -158,7 +163,7 @@ impl Decoder {
 /// Decodes an event with one old-style scalar whose fields are in the usual order: time, step, and
 /// a summary of one value with a tag and a number. `None` for other events, which are decoded field
 /// by field.
-fn plain_scalar(data: &[u8]) -> Option<(Moment, &str, f32)> {
+fn plain_scalar(data: &[u8]) -> Option<(EventTime, &str, f32)> {
     let (time, mut rest) = data.strip_prefix(&[0x09])?.split_first_chunk::<8>()?;
     let mut step = 0;
     if let Some(after) = rest.strip_prefix(&[0x10]) {
@@ -171,7 +176,7 @@ fn plain_scalar(data: &[u8]) -> Option<(Moment, &str, f32)> {
     let length = usize::try_from(varint(&mut value)?).ok()?;
     let (tag, number) = value.split_at_checked(length)?;
     let number: [u8; 4] = number.strip_prefix(&[0x15])?.try_into().ok()?;
-    let moment = Moment { step, wall_time: f64::from_le_bytes(*time) };
+    let moment = EventTime { step, wall_time: f64::from_le_bytes(*time) };
     Some((moment, std::str::from_utf8(tag).ok()?, f32::from_le_bytes(number)))
 }
 
@@ -184,35 +189,36 @@ fn sized(mut bytes: &[u8]) -> Option<&[u8]> {
 fn tensor_value(
     plugin: Option<Plugin>,
     name: &str,
-    moment: Moment,
-    tensor: &Tensor<'_>,
+    moment: EventTime,
+    tensor: &TensorProto<'_>,
     sink: &mut dyn Sink,
 ) {
-    let Moment { step, wall_time } = moment;
+    let EventTime { step, wall_time } = moment;
     match plugin {
         None | Some(Plugin::Scalars) if tensor.is_scalar() => {
             if let Some(value) = tensor.first() {
-                sink.record(Record::Scalar { name, step, wall_time, value });
+                sink.record(LogRecord::Scalar { name, step, wall_time, value });
             }
         }
         Some(Plugin::Histograms) => {
             let numbers = tensor.numbers();
             let rows = numbers.chunks_exact(3).take(MAX_BUCKETS);
-            let buckets: Vec<Bucket> =
-                rows.map(|row| Bucket { left: row[0], right: row[1], count: row[2] }).collect();
-            sink.record(Record::Histogram { name, step, wall_time, buckets: &buckets });
+            let buckets: Vec<HistogramBucket> = rows
+                .map(|row| HistogramBucket { left: row[0], right: row[1], count: row[2] })
+                .collect();
+            sink.record(LogRecord::Histogram { name, step, wall_time, buckets: &buckets });
         }
         // Width and height precede the pictures as texts.
         Some(Plugin::Images) => {
             for encoded in tensor.strings.iter().skip(2) {
-                sink.record(Record::Image { name, step, wall_time, encoded });
+                sink.record(LogRecord::Image { name, step, wall_time, encoded });
             }
         }
         Some(Plugin::Text) => {
             let texts: Vec<_> =
                 tensor.strings.iter().map(|text| String::from_utf8_lossy(text)).collect();
             let name = name.strip_suffix("/text_summary").unwrap_or(name);
-            sink.record(Record::Text { name, step, wall_time, text: &texts.join("\n") });
+            sink.record(LogRecord::Text { name, step, wall_time, text: &texts.join("\n") });
         }
         _ => {}
     }
@@ -220,10 +226,10 @@ fn tensor_value(
 
 /// The buckets of a `HistogramProto`: upper limits and counts. The outermost limits are those of
 /// the values, if known.
-fn old_histogram(bytes: &[u8]) -> Vec<Bucket> {
+fn old_histogram(bytes: &[u8]) -> Vec<HistogramBucket> {
     let (mut least, mut greatest) = (f64::NAN, f64::NAN);
     let (mut limits, mut counts) = (Vec::new(), Vec::new());
-    for (number, field) in Fields::new(bytes) {
+    for (number, field) in ProtobufFields::new(bytes) {
         match number {
             1 => least = field.double().unwrap_or(f64::NAN),
             2 => greatest = field.double().unwrap_or(f64::NAN),
@@ -236,7 +242,7 @@ fn old_histogram(bytes: &[u8]) -> Vec<Bucket> {
     let mut buckets = Vec::with_capacity(limits.len());
     for (&right, &count) in limits.iter().zip(&counts) {
         let from = if left.is_nan() || left > right { right } else { left };
-        buckets.push(Bucket { left: from, right: right.min(greatest.max(from)), count });
+        buckets.push(HistogramBucket { left: from, right: right.min(greatest.max(from)), count });
         left = right;
     }
     buckets
@@ -259,17 +265,17 @@ fn doubles(field: Field<'_>, to: &mut Vec<f64>) {
 /// Decodes the content of the plugin `hparams`: the start of a session with its hyper-parameters,
 /// or its end.
 fn hparams(content: &[u8], wall_time: f64, sink: &mut dyn Sink) {
-    for (number, part) in Fields::new(content) {
+    for (number, part) in ProtobufFields::new(content) {
         match number {
             3 => session_start(part.bytes(), sink),
             4 => {
-                let status = Fields::new(part.bytes()).find(|(number, _)| *number == 1);
+                let status = ProtobufFields::new(part.bytes()).find(|(number, _)| *number == 1);
                 let state = match status.and_then(|(_, status)| status.int()) {
-                    Some(1) => State::Finished,
-                    Some(2) => State::Failed,
-                    _ => State::Running,
+                    Some(1) => WriterState::Finished,
+                    Some(2) => WriterState::Failed,
+                    _ => WriterState::Running,
                 };
-                sink.record(Record::StateAt { state, wall_time });
+                sink.record(LogRecord::StateAt { state, wall_time });
             }
             _ => {}
         }
@@ -277,23 +283,23 @@ fn hparams(content: &[u8], wall_time: f64, sink: &mut dyn Sink) {
 }
 
 fn session_start(bytes: &[u8], sink: &mut dyn Sink) {
-    for (number, field) in Fields::new(bytes) {
+    for (number, field) in ProtobufFields::new(bytes) {
         match number {
             1 => {
-                let (mut name, mut value) = (String::new(), Value::Null);
-                for (number, field) in Fields::new(field.bytes()) {
+                let (mut name, mut value) = (String::new(), LogValue::Null);
+                for (number, field) in ProtobufFields::new(field.bytes()) {
                     match number {
                         1 => name = field.text().into_owned(),
                         2 => value = protobuf_value(field.bytes(), 0),
                         _ => {}
                     }
                 }
-                sink.record(Record::Config { name: &name, value });
+                sink.record(LogRecord::Config { name: &name, value });
             }
-            4 if !field.bytes().is_empty() => sink.record(Record::Group { name: &field.text() }),
+            4 if !field.bytes().is_empty() => sink.record(LogRecord::Group { name: &field.text() }),
             5 => {
                 if let Some(wall_time) = field.double().filter(|&seconds| seconds > 0.0) {
-                    sink.record(Record::Started { wall_time });
+                    sink.record(LogRecord::Started { wall_time });
                 }
             }
             _ => {}
@@ -302,17 +308,17 @@ fn session_start(bytes: &[u8], sink: &mut dyn Sink) {
 }
 
 /// A `google.protobuf.Value`.
-fn protobuf_value(bytes: &[u8], depth: usize) -> Value {
-    let Some((number, field)) = Fields::new(bytes).next() else { return Value::Null };
+fn protobuf_value(bytes: &[u8], depth: usize) -> LogValue {
+    let Some((number, field)) = ProtobufFields::new(bytes).next() else { return LogValue::Null };
     match number {
-        2 => field.double().map_or(Value::Null, Value::Number),
-        3 => Value::Text(field.text().into_owned()),
-        4 => Value::Bool(field.int() == Some(1)),
-        6 if depth < 16 => Value::List(
-            Fields::new(field.bytes())
+        2 => field.double().map_or(LogValue::Null, LogValue::Number),
+        3 => LogValue::Text(field.text().into_owned()),
+        4 => LogValue::Bool(field.int() == Some(1)),
+        6 if depth < 16 => LogValue::List(
+            ProtobufFields::new(field.bytes())
                 .map(|(_, item)| protobuf_value(item.bytes(), depth + 1))
                 .collect(),
         ),
-        _ => Value::Null,
+        _ => LogValue::Null,
     }
 }

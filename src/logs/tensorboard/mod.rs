@@ -3,7 +3,7 @@
 mod event;
 mod tensor;
 
-use super::record::{LONGEST_RECORD, Reader, Record, Sink};
+use super::record::{LONGEST_RECORD, LogReader, LogRecord, Sink};
 use event::Decoder;
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ const ABSURD: u64 = 1 << 32;
 /// damaged, reading continues at the next complete record with correct checksums; until there is
 /// one it waits, because zeros returned temporarily by a network file system look the same.
 #[derive(Debug, Default)]
-pub struct EventFile {
+pub struct EventFileReader {
     decoder: Decoder,
     /// Offset of the next byte to read.
     offset: u64,
@@ -28,7 +28,7 @@ pub struct EventFile {
 }
 
 /// The start of some bytes.
-enum Frame<'a> {
+enum RecordFrame<'a> {
     Record(&'a [u8]),
     /// More bytes are needed to decide.
     Incomplete,
@@ -40,20 +40,20 @@ enum Frame<'a> {
     TooLong(u64),
 }
 
-impl Reader for EventFile {
+impl LogReader for EventFileReader {
     fn read(&mut self, bytes: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];
             let offset = self.offset + at as u64;
             match frame(rest) {
-                Frame::Record(data) => {
+                RecordFrame::Record(data) => {
                     if !self.decoder.event(data, sink) {
                         warn(sink, offset, "a record that is not an event was skipped");
                     }
                     at += HEADER + data.len() + FOOTER;
                 }
-                Frame::BadData(length) => {
+                RecordFrame::BadData(length) => {
                     let next = HEADER + length + FOOTER;
                     // The newest record may be incomplete.
                     if next == rest.len() && !end {
@@ -62,11 +62,11 @@ impl Reader for EventFile {
                     warn(sink, offset, "a record with a wrong checksum was skipped");
                     at += next;
                 }
-                Frame::TooLong(length) => {
+                RecordFrame::TooLong(length) => {
                     warn(sink, offset, &format!("a record of {length} bytes was skipped"));
                     at += usize::try_from(length).unwrap_or(usize::MAX / 2) + HEADER + FOOTER;
                 }
-                Frame::BadLength => match self.search(rest) {
+                RecordFrame::BadLength => match self.search(rest) {
                     Some(skip) => {
                         warn(sink, offset, &format!("{skip} damaged bytes were skipped"));
                         if rest[..skip.min(HEADER)].iter().all(|&byte| byte == 0) {
@@ -82,7 +82,7 @@ impl Reader for EventFile {
                     }
                     None => break,
                 },
-                Frame::Incomplete => {
+                RecordFrame::Incomplete => {
                     if end {
                         warn(
                             sink,
@@ -103,16 +103,16 @@ impl Reader for EventFile {
     }
 }
 
-impl EventFile {
+impl EventFileReader {
     /// Number of bytes up to the next complete record with correct checksums.
     fn search(&mut self, bytes: &[u8]) -> Option<usize> {
         let last = bytes.len().checked_sub(HEADER + FOOTER)?;
         for skip in self.searched.max(1)..=last {
             self.searched = skip;
             match frame(&bytes[skip..]) {
-                Frame::Record(_) => return Some(skip),
+                RecordFrame::Record(_) => return Some(skip),
                 // Its length is correct: wait for the rest of it.
-                Frame::Incomplete => return None,
+                RecordFrame::Incomplete => return None,
                 _ => {}
             }
         }
@@ -121,27 +121,33 @@ impl EventFile {
 }
 
 fn warn(sink: &mut dyn Sink, offset: u64, text: &str) {
-    sink.record(Record::Warning { offset, text: text.to_owned() });
+    sink.record(LogRecord::Warning { offset, text: text.to_owned() });
 }
 
-fn frame(bytes: &[u8]) -> Frame<'_> {
-    let Some((header, rest)) = bytes.split_at_checked(HEADER) else { return Frame::Incomplete };
+fn frame(bytes: &[u8]) -> RecordFrame<'_> {
+    let Some((header, rest)) = bytes.split_at_checked(HEADER) else {
+        return RecordFrame::Incomplete;
+    };
     let (length, sum) = header.split_at(8);
     if masked(length) != number(sum) {
-        return Frame::BadLength;
+        return RecordFrame::BadLength;
     }
     // `length` holds 8 bytes.
     let length = u64::from_le_bytes(length.try_into().unwrap_or_default());
     if length >= ABSURD {
-        return Frame::BadLength;
+        return RecordFrame::BadLength;
     }
     if length > LONGEST_RECORD as u64 {
-        return Frame::TooLong(length);
+        return RecordFrame::TooLong(length);
     }
     let length = length as usize;
-    let Some((data, rest)) = rest.split_at_checked(length) else { return Frame::Incomplete };
-    let Some(sum) = rest.get(..FOOTER) else { return Frame::Incomplete };
-    if masked(data) == number(sum) { Frame::Record(data) } else { Frame::BadData(length) }
+    let Some((data, rest)) = rest.split_at_checked(length) else { return RecordFrame::Incomplete };
+    let Some(sum) = rest.get(..FOOTER) else { return RecordFrame::Incomplete };
+    if masked(data) == number(sum) {
+        RecordFrame::Record(data)
+    } else {
+        RecordFrame::BadData(length)
+    }
 }
 
 fn number(bytes: &[u8]) -> u32 {
@@ -209,9 +215,9 @@ mod tests {
         let mut zeros = good.clone();
         let third = good.len() / 2;
         zeros[third..].fill(0);
-        let mut reader = EventFile::default();
+        let mut reader = EventFileReader::default();
         let mut found = Vec::new();
-        let mut sink = |record: Record<'_>| found.push(format!("{record:?}"));
+        let mut sink = |record: LogRecord<'_>| found.push(format!("{record:?}"));
         let read = reader.read(&zeros, false, &mut sink);
         assert_eq!(read, third);
         assert_eq!(reader.read(&good[read..], false, &mut sink), good.len() - third);
@@ -223,9 +229,9 @@ mod tests {
         let mut bytes = file(6);
         let one = bytes.len() / 6;
         bytes[one..2 * one + 5].fill(0);
-        let mut reader = EventFile::default();
+        let mut reader = EventFileReader::default();
         let mut found = Vec::new();
-        reader.read(&bytes, true, &mut |record: Record<'_>| found.push(format!("{record:?}")));
+        reader.read(&bytes, true, &mut |record: LogRecord<'_>| found.push(format!("{record:?}")));
         assert_eq!(scalars(&found), 4);
         assert_eq!(found.iter().filter(|record| record.starts_with("Warning")).count(), 1);
         let holes: Vec<(u64, u64)> =
@@ -237,7 +243,7 @@ mod tests {
     fn a_garbage_record_with_correct_checksums_is_reported() {
         let mut bytes = encode(&[0xff; 20]);
         bytes.extend(scalar(1, 2.0));
-        let found = whole(EventFile::default(), &bytes);
+        let found = whole(EventFileReader::default(), &bytes);
         assert_eq!((found.len(), scalars(&found)), (2, 1), "{found:?}");
     }
 
@@ -252,7 +258,7 @@ mod tests {
                 let place = place.index(bytes.len());
                 bytes[place] = value;
             }
-            assert_pieces_give_same_records(EventFile::default, &bytes, &cut);
+            assert_pieces_give_same_records(EventFileReader::default, &bytes, &cut);
         }
 
         #[test]
@@ -261,7 +267,7 @@ mod tests {
         ) {
             let mut bytes = noise;
             bytes.extend(file(3));
-            prop_assert_eq!(scalars(&growing(EventFile::default(), &bytes, &[50, 100])), 3);
+            prop_assert_eq!(scalars(&growing(EventFileReader::default(), &bytes, &[50, 100])), 3);
         }
     }
 }

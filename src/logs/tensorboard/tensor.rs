@@ -1,11 +1,11 @@
 //! TensorFlow's `TensorProto`, as far as summaries use it.
 
-use crate::logs::wire::{Field, Fields, varint};
+use crate::logs::wire::{Field, ProtobufFields, varint};
 use std::borrow::Cow;
 
 /// A tensor's values and shape.
 #[derive(Debug, Default)]
-pub struct Tensor<'a> {
+pub struct TensorProto<'a> {
     dtype: i64,
     /// Sizes of its dimensions; empty for a scalar.
     pub shape: Vec<i64>,
@@ -18,10 +18,10 @@ pub struct Tensor<'a> {
 /// Maximum number of values in a typed field.
 const MAX_VALUES: usize = 1 << 22;
 
-impl<'a> Tensor<'a> {
+impl<'a> TensorProto<'a> {
     pub fn decode(bytes: &'a [u8]) -> Self {
         let mut tensor = Self::default();
-        for (number, field) in Fields::new(bytes) {
+        for (number, field) in ProtobufFields::new(bytes) {
             match number {
                 1 => tensor.dtype = field.int().unwrap_or(0),
                 2 => tensor.shape = shape(field.bytes()),
@@ -123,11 +123,11 @@ const UINT64: i64 = 23;
 
 /// The sizes of the dimensions of a `TensorShapeProto`.
 fn shape(bytes: &[u8]) -> Vec<i64> {
-    Fields::new(bytes)
+    ProtobufFields::new(bytes)
         .filter(|(number, _)| *number == 2)
         .take(16)
         .map(|(_, dimension)| {
-            let mut fields = Fields::new(dimension.bytes());
+            let mut fields = ProtobufFields::new(dimension.bytes());
             fields.find(|(number, _)| *number == 1).and_then(|(_, size)| size.int()).unwrap_or(0)
         })
         .collect()
@@ -155,7 +155,7 @@ mod tests {
         let packed = |dtype: u8, content: &[u8]| {
             let mut bytes = vec![0x08, dtype, 0x12, 0, 0x22, content.len() as u8];
             bytes.extend(content);
-            Tensor::decode(&bytes).first()
+            TensorProto::decode(&bytes).first()
         };
         assert_eq!(packed(1, &1.5_f32.to_le_bytes()), Some(1.5));
         assert_eq!(packed(2, &0.1_f64.to_le_bytes()), Some(0.1));
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(packed(22, &u32::MAX.to_le_bytes()), Some(f64::from(u32::MAX)));
         // half_val and a negative int_val, as varints.
         assert_eq!(
-            Tensor::decode(&[0x08, 19, 0x6a, 2, 0x80, 0x7c]).first(),
+            TensorProto::decode(&[0x08, 19, 0x6a, 2, 0x80, 0x7c]).first(),
             Some(0.0).map(|_: f64| half(0x3e00))
         );
         assert_eq!(Some(half(0x0001)), Some(2_f64.powi(-24)));

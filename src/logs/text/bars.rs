@@ -5,7 +5,7 @@ use crate::logs::number;
 
 /// A redraw of a bar.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Bar<'a> {
+pub struct ProgressBar<'a> {
     /// The text before it, such as `Epoch 1/3`.
     pub label: &'a str,
     /// Completed units, and the total if known.
@@ -18,7 +18,7 @@ pub struct Bar<'a> {
 /// Parses a tqdm bar: `label:  8%|▊   | 42/500 [00:12<02:15,  3.4it/s, loss=0.693]`, or without a
 /// total `7.50Mtok [00:00, 54.9Gtok/s, loss=0.2]`.
 #[must_use]
-pub fn tqdm(line: &str) -> Option<Bar<'_>> {
+pub fn tqdm(line: &str) -> Option<ProgressBar<'_>> {
     let (front, state) = line.rsplit_once(" [").filter(|(_, state)| is_state(state))?;
     let metrics = postfix(state.trim_end().trim_end_matches(']'));
     if let Some((head, count)) = front.rsplit_once('|') {
@@ -29,16 +29,16 @@ pub fn tqdm(line: &str) -> Option<Bar<'_>> {
         let (done, total) = (quantity(done)?, quantity(total));
         let (label, mut all) = description(label);
         all.extend(metrics);
-        return Some(Bar { label, done, total, metrics: all });
+        return Some(ProgressBar { label, done, total, metrics: all });
     }
     let (label, count) = front.rsplit_once(": ").unwrap_or(("", front));
     let done = quantity(count.trim())?;
-    Some(Bar { label: label.trim(), done, total: None, metrics })
+    Some(ProgressBar { label: label.trim(), done, total: None, metrics })
 }
 
 /// The text before a bar without its metrics, which change, and these: `Epoch 1 loss=0.5`.
 fn description(text: &str) -> (&str, Vec<(&str, f64)>) {
-    let is_metric = |pair: &pairs::Pair<'_>| {
+    let is_metric = |pair: &pairs::NamedNumber<'_>| {
         let is_named = pair.joined || steps::is_metric(pair.name, true);
         !pair.name.is_empty() && !pair.mean && is_named && !steps::is_position(pair)
     };
@@ -87,7 +87,7 @@ fn quantity(text: &str) -> Option<f64> {
 /// Parses a line of Keras: `14/14 ━━━━ 0s 7ms/step - accuracy: 0.16 - loss: 2.28`, also without the
 /// bar. Only the numbers of a completed epoch are metrics.
 #[must_use]
-pub fn keras(line: &str) -> Option<Bar<'_>> {
+pub fn keras(line: &str) -> Option<ProgressBar<'_>> {
     let (done, rest) = line.split_once('/')?;
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (done, total) = (done.trim().parse().ok()?, rest[..digits].parse().ok()?);
@@ -95,7 +95,7 @@ pub fn keras(line: &str) -> Option<Bar<'_>> {
     let metrics = pairs::find(metrics);
     let metrics = metrics.iter().filter(|pair| !pair.name.is_empty() && !pair.mean);
     let metrics = metrics.map(|pair| (pair.name, pair.value)).collect();
-    Some(Bar { label: "", done, total: Some(total), metrics })
+    Some(ProgressBar { label: "", done, total: Some(total), metrics })
 }
 
 #[cfg(test)]

@@ -20,12 +20,12 @@ use super::json;
 use super::jsonl::Rows;
 use super::lines::LONGEST_LINE;
 use super::number;
-use super::record::{Reader, Record, Sink};
-use super::value::Value;
-use bars::Bar;
+use super::record::{LogReader, LogRecord, Sink};
+use super::value::LogValue;
+use bars::ProgressBar;
 use std::collections::HashMap;
-use steps::{Position, Steps};
-use tables::{Line, Row, Tables};
+use steps::{LoggedPosition, Steps};
+use tables::{TableLine, TableRow, Tables};
 
 /// Reads printed text. A piece ends at `\n` or `\r`, so that each redraw of a bar is a piece.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ pub struct Text {
     tables: Tables,
     rows: Rows,
     /// A dictionary without a step, until a bar gives the step, and its time.
-    waiting: Option<(Value, f64)>,
+    waiting: Option<(LogValue, f64)>,
     /// Number of rows so far for each name without any step.
     counts: HashMap<String, i64>,
     /// The last value of each metric of a bar, because redraws repeat them.
@@ -45,7 +45,7 @@ pub struct Text {
 /// Maximum number of remembered metrics of bars and names without steps.
 const MAX_NAMES: usize = 10_000;
 
-impl Reader for Text {
+impl LogReader for Text {
     fn read(&mut self, bytes: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
         let mut at = 0;
         while at < bytes.len() {
@@ -60,7 +60,7 @@ impl Reader for Text {
                 self.piece(&ansi::plain(&String::from_utf8_lossy(&rest[..length])), sink);
             } else {
                 let text = "a line too long to read was skipped".to_owned();
-                sink.record(Record::Warning { offset: self.offset + at as u64, text });
+                sink.record(LogRecord::Warning { offset: self.offset + at as u64, text });
             }
             at = (at + length + 1).min(bytes.len());
         }
@@ -81,7 +81,7 @@ impl Text {
             self.bar(&bar, sink);
             return;
         }
-        sink.record(Record::Line { text: line });
+        sink.record(LogRecord::Line { text: line });
         let line = &*wrapped::unwrap(line);
         if let Some(bar) = bars::keras(line) {
             self.keras(&bar, sink);
@@ -90,9 +90,9 @@ impl Text {
         let (message, time) = prefix::split(line);
         let wall_time = time.unwrap_or(f64::NAN);
         match self.tables.line(line) {
-            Line::Other => {}
-            Line::Part => return,
-            Line::Row(row) => {
+            TableLine::Other => {}
+            TableLine::Part => return,
+            TableLine::Row(row) => {
                 Self::row(&row, wall_time, sink);
                 return;
             }
@@ -102,7 +102,7 @@ impl Text {
             return;
         }
         let found = pairs::find(message);
-        let place = Position::of(&found);
+        let place = LoggedPosition::of(&found);
         let known = self.steps.is_known();
         if let Some(progress) = self.steps.update(&place) {
             sink.record(progress);
@@ -120,19 +120,19 @@ impl Text {
                 let name = if pair.mean { &mean } else { pair.name };
                 let value = pair.total.map_or(pair.value, |total| pair.value / total);
                 let step = if place.is_some() { self.steps.step() } else { self.steps.nearest() };
-                sink.record(Record::Scalar { name, step, wall_time, value });
+                sink.record(LogRecord::Scalar { name, step, wall_time, value });
             }
         }
     }
 
-    fn row(row: &Row, wall_time: f64, sink: &mut dyn Sink) {
+    fn row(row: &TableRow, wall_time: f64, sink: &mut dyn Sink) {
         let step = row.step;
         for (name, value) in &row.values {
-            sink.record(Record::Scalar { name, step, wall_time, value: *value });
+            sink.record(LogRecord::Scalar { name, step, wall_time, value: *value });
         }
     }
 
-    fn bar(&mut self, bar: &Bar<'_>, sink: &mut dyn Sink) {
+    fn bar(&mut self, bar: &ProgressBar<'_>, sink: &mut dyn Sink) {
         // The label of Ultralytics' bar is a row of its table.
         if let Some(row) = self.tables.row(bar.label).filter(|_| bar.total == Some(bar.done)) {
             let same = |(name, value): &(String, f64)| {
@@ -148,7 +148,7 @@ impl Text {
         }
         let (step, progress) = self.steps.bar(bar.label, bar.done, bar.total);
         if let Some((done, total)) = progress {
-            sink.record(Record::Progress { done, total });
+            sink.record(LogRecord::Progress { done, total });
             if self.waiting.is_some() {
                 self.flush(sink);
             }
@@ -162,11 +162,11 @@ impl Text {
                 continue;
             }
             self.drawn.insert(name.to_owned(), (step, value));
-            sink.record(Record::Scalar { name, step, wall_time: f64::NAN, value });
+            sink.record(LogRecord::Scalar { name, step, wall_time: f64::NAN, value });
         }
     }
 
-    fn keras(&mut self, bar: &Bar<'_>, sink: &mut dyn Sink) {
+    fn keras(&mut self, bar: &ProgressBar<'_>, sink: &mut dyn Sink) {
         if bar.total != Some(bar.done) {
             return;
         }
@@ -179,12 +179,12 @@ impl Text {
                 continue;
             }
             self.drawn.insert(name.to_owned(), (step, value));
-            sink.record(Record::Scalar { name, step, wall_time: f64::NAN, value });
+            sink.record(LogRecord::Scalar { name, step, wall_time: f64::NAN, value });
         }
     }
 
-    fn object(&mut self, object: Value, wall_time: f64, sink: &mut dyn Sink) {
-        let Value::Map(entries) = &object else { return };
+    fn object(&mut self, object: LogValue, wall_time: f64, sink: &mut dyn Sink) {
+        let LogValue::Map(entries) = &object else { return };
         let has_step = entries.iter().any(|(name, value)| {
             name != "epoch" && columns::step_rank(name).is_some() && value.number().is_some()
         });
@@ -213,25 +213,25 @@ impl Text {
                 *count += 1;
                 *count - 1
             });
-            sink.record(Record::Scalar { name, step, wall_time, value });
+            sink.record(LogRecord::Scalar { name, step, wall_time, value });
         });
     }
 }
 
 /// The dictionary in a message, if it is preceded only by a prefix.
-fn object_in(message: &str) -> Option<Value> {
+fn object_in(message: &str) -> Option<LogValue> {
     let start = message.find('{')?;
     let front = message[..start].trim_end();
     if !(front.is_empty() || front.ends_with(['|', ':', '-', ']', '=', ')'])) {
         return None;
     }
     let (value, _) = json::parse_prefix(&message[start..])?;
-    let Value::Map(entries) = &value else { return None };
+    let LogValue::Map(entries) = &value else { return None };
     entries.iter().any(|(_, value)| value.number().is_some()).then_some(value)
 }
 
 /// Whether a message consists only of names and numbers.
-fn is_only_pairs(message: &str, pairs: &[pairs::Pair<'_>]) -> bool {
+fn is_only_pairs(message: &str, pairs: &[pairs::NamedNumber<'_>]) -> bool {
     let named: usize = pairs.iter().map(|pair| pair.name.split_whitespace().count()).sum();
     let all_metrics = pairs.iter().all(|pair| steps::is_metric(pair.name, true));
     all_metrics && message.split_whitespace().count() == named + pairs.len()
@@ -243,8 +243,8 @@ fn is_only_pairs(message: &str, pairs: &[pairs::Pair<'_>]) -> bool {
 pub fn recognise(head: &str) -> Option<String> {
     let mut names: Vec<String> = Vec::new();
     let mut values = 0;
-    let mut sink = |record: Record<'_>| {
-        if let Record::Scalar { name, .. } = record {
+    let mut sink = |record: LogRecord<'_>| {
+        if let LogRecord::Scalar { name, .. } = record {
             values += 1;
             if names.len() < 5 && !names.iter().any(|known| known == name) {
                 names.push(name.to_owned());
@@ -320,8 +320,8 @@ mod tests {
             ),
         ] {
             let mut found = Vec::new();
-            let mut sink = |record: Record<'_>| {
-                if let Record::Scalar { name, step, value, .. } = record {
+            let mut sink = |record: LogRecord<'_>| {
+                if let LogRecord::Scalar { name, step, value, .. } = record {
                     found.push(format!("{name} {step} {value:?}"));
                 }
             };

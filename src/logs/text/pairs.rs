@@ -2,7 +2,7 @@
 
 /// A name and its number.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Pair<'a> {
+pub struct NamedNumber<'a> {
     /// The name; empty for a single number in a bracket.
     pub name: &'a str,
     pub value: f64,
@@ -24,8 +24,8 @@ const MAX_PAIRS: usize = 256;
 
 /// The pairs of a line, in order.
 #[must_use]
-pub fn find(line: &str) -> Vec<Pair<'_>> {
-    let mut pairs: Vec<Pair<'_>> = Vec::new();
+pub fn find(line: &str) -> Vec<NamedNumber<'_>> {
+    let mut pairs: Vec<NamedNumber<'_>> = Vec::new();
     let is_table = line.trim_start().starts_with(['|', '│', '┃']);
     let mut at = 0;
     // Whether the last number was a percentage.
@@ -74,11 +74,12 @@ pub fn find(line: &str) -> Vec<Pair<'_>> {
                 let again = last.total.is_some() || (is_percent && !percent) || last.name == "best";
                 if !again && !last.mean && !last.name.is_empty() {
                     let name = last.name;
-                    let mean = Pair { name, value, total, joined: false, mean: true, numbers_line };
+                    let mean =
+                        NamedNumber { name, value, total, joined: false, mean: true, numbers_line };
                     pairs.push(mean);
                 }
             }
-            _ => pairs.push(Pair { name, value, total, joined, mean: false, numbers_line }),
+            _ => pairs.push(NamedNumber { name, value, total, joined, mean: false, numbers_line }),
         }
         percent = is_percent;
         (at, from) = (end, end);

@@ -4,7 +4,7 @@ use super::ansi;
 use crate::logs::columns;
 use crate::logs::lines::LONGEST_LINE;
 use crate::logs::number;
-use crate::logs::record::{Reader, Record, Sink};
+use crate::logs::record::{LogReader, LogRecord, Sink};
 use regex_lite::Regex;
 
 /// Reads lines that match a regular expression. Its named groups are metrics; a group called
@@ -31,7 +31,7 @@ impl PatternText {
     }
 
     fn line(&mut self, line: &str, sink: &mut dyn Sink) {
-        sink.record(Record::Line { text: line });
+        sink.record(LogRecord::Line { text: line });
         for captures in self.pattern.captures_iter(line) {
             let mut named: Vec<(&str, f64)> = Vec::new();
             let group = |name| captures.name(name).map(|found| found.as_str());
@@ -53,7 +53,7 @@ impl PatternText {
             let step = axis.map_or(self.rows, |(_, _, step)| step);
             for &(name, value) in &named {
                 if axis.is_none_or(|(_, axis, _)| axis != name) {
-                    sink.record(Record::Scalar { name, step, wall_time: f64::NAN, value });
+                    sink.record(LogRecord::Scalar { name, step, wall_time: f64::NAN, value });
                 }
             }
             self.rows += 1;
@@ -61,7 +61,7 @@ impl PatternText {
     }
 }
 
-impl Reader for PatternText {
+impl LogReader for PatternText {
     fn read(&mut self, bytes: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
         let mut at = 0;
         while at < bytes.len() {

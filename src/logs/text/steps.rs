@@ -1,13 +1,13 @@
 //! Determines the step of a printed line.
 
-use super::pairs::Pair;
+use super::pairs::NamedNumber;
 use super::whole;
-use crate::logs::record::Record;
+use crate::logs::record::LogRecord;
 use std::collections::HashMap;
 
 /// The position in the training given by a line.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Position {
+pub struct LoggedPosition {
     epoch: Option<(i64, Option<i64>)>,
     /// A step or iteration, and the total (or the number per epoch).
     step: Option<(i64, Option<i64>)>,
@@ -72,14 +72,14 @@ fn is_step(name: &str) -> bool {
 }
 
 /// Whether a pair counts the epochs of a phase: `Train: 0`.
-fn is_phase(pair: &Pair<'_>) -> bool {
+fn is_phase(pair: &NamedNumber<'_>) -> bool {
     let known = ["train", "test", "val", "valid", "validate", "eval"];
     let is_count = pair.joined && pair.total.is_none() && pair.value.fract() == 0.0;
     is_count && known.iter().any(|name| name.eq_ignore_ascii_case(pair.name))
 }
 
 /// Whether a pair gives a position or the process, rather than a metric.
-pub fn is_position(pair: &Pair<'_>) -> bool {
+pub fn is_position(pair: &NamedNumber<'_>) -> bool {
     let is_process = matches!(last_word(pair.name).as_str(), "rank" | "local_rank" | "pid");
     is_epoch(pair.name) || is_step(pair.name) || is_process || is_phase(pair)
 }
@@ -130,13 +130,13 @@ pub fn is_metric(name: &str, known: bool) -> bool {
     })
 }
 
-impl Position {
+impl LoggedPosition {
     /// Extracts the position from the pairs of a line.
-    pub fn of(pairs: &[Pair<'_>]) -> Self {
+    pub fn of(pairs: &[NamedNumber<'_>]) -> Self {
         let mut place = Self::default();
         // Whether the step is an unnamed number, which a named one overrides.
         let mut nameless = false;
-        let count = |pair: &Pair<'_>| (whole(pair.value), pair.total.map(whole));
+        let count = |pair: &NamedNumber<'_>| (whole(pair.value), pair.total.map(whole));
         for (index, pair) in pairs.iter().enumerate() {
             let is_whole = pair.value.fract() == 0.0;
             if pair.mean {
@@ -186,7 +186,7 @@ impl Position {
 
 impl Steps {
     /// Processes the position of a line; returns the resulting progress.
-    pub fn update(&mut self, place: &Position) -> Option<Record<'static>> {
+    pub fn update(&mut self, place: &LoggedPosition) -> Option<LogRecord<'static>> {
         if !place.is_some() {
             return None;
         }
@@ -224,7 +224,7 @@ impl Steps {
             (None, None) => return None,
         };
         let total = total.filter(|&total| total > 0 && done >= 0)?;
-        Some(Record::Progress { done: done.cast_unsigned(), total: total.cast_unsigned() })
+        Some(LogRecord::Progress { done: done.cast_unsigned(), total: total.cast_unsigned() })
     }
 
     /// Adds the steps of earlier epochs, if steps restart in each.

@@ -1,5 +1,6 @@
 //! Tables in printed text: a header of names followed by rows of numbers, as printed by fastai and
-//! Ultralytics, or with dashes below it, as printed by spaCy and tabulate, and blocks of `| name | value |`, as printed by Stable-Baselines.
+//! Ultralytics, or with dashes below it, as printed by spaCy and tabulate, and blocks of
+//! `| name | value |`, as printed by Stable-Baselines.
 
 use crate::logs::columns;
 use crate::logs::number;
@@ -11,7 +12,7 @@ const LONGEST_HEADER: usize = 4096;
 
 /// A parsed row: its step, names and values.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub struct TableRow {
     pub step: i64,
     pub values: Vec<(String, f64)>,
 }
@@ -38,21 +39,21 @@ struct Block {
 
 /// How a line belongs to a table.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Line {
+pub enum TableLine {
     /// Not part of a table.
     Other,
     /// Part of a table, but not the end of a row.
     Part,
-    Row(Row),
+    Row(TableRow),
 }
 
 impl Tables {
     /// Processes a line.
-    pub fn line(&mut self, line: &str) -> Line {
+    pub fn line(&mut self, line: &str) -> TableLine {
         if let Some((header, step)) = underlined(&self.previous, line) {
             (self.header, self.step) = (header, step);
             self.previous.clear();
-            return Line::Part;
+            return TableLine::Part;
         }
         self.previous.clear();
         self.previous.push_str(line);
@@ -60,28 +61,28 @@ impl Tables {
         if line.len() >= 10 && line.bytes().all(|byte| byte == b'-') {
             let block = self.block.replace(Block::default());
             return match block.filter(|block| !block.values.is_empty()) {
-                Some(block) => Line::Row(self.end(block)),
-                None => Line::Part,
+                Some(block) => TableLine::Row(self.end(block)),
+                None => TableLine::Part,
             };
         }
         if let Some(block) = &mut self.block {
             if let Some(cells) = cells(line) {
                 block.add(cells);
-                return Line::Part;
+                return TableLine::Part;
             }
             // Other text between the dashes.
             self.block = None;
         }
         if let Some(header) = header(line) {
             (self.header, self.step) = (header, 0);
-            return Line::Part;
+            return TableLine::Part;
         }
-        self.row(line).map_or(Line::Other, Line::Row)
+        self.row(line).map_or(TableLine::Other, TableLine::Row)
     }
 
     /// A row below the last header: a number or other value for each column, of which the step is a
     /// whole number or fraction (`2/10`).
-    pub fn row(&self, line: &str) -> Option<Row> {
+    pub fn row(&self, line: &str) -> Option<TableRow> {
         if self.header.is_empty() {
             return None;
         }
@@ -96,16 +97,16 @@ impl Tables {
         let values = values.filter(|(column, _)| *column != self.step);
         let values: Vec<(String, f64)> =
             values.filter_map(|(_, (name, cell))| Some((name.clone(), value(cell)?))).collect();
-        (!values.is_empty()).then_some(Row { step, values })
+        (!values.is_empty()).then_some(TableRow { step, values })
     }
 
-    fn end(&mut self, block: Block) -> Row {
+    fn end(&mut self, block: Block) -> TableRow {
         let ranked = block.values.iter().filter_map(|(name, value)| {
             Some((columns::step_rank(name)?, number::to_step(*value)?))
         });
         let step = ranked.min().map_or(self.blocks, |(_, step)| step);
         self.blocks += 1;
-        Row { step, values: block.values }
+        TableRow { step, values: block.values }
     }
 }
 
@@ -168,10 +169,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn rows(text: &str) -> Vec<Row> {
+    fn rows(text: &str) -> Vec<TableRow> {
         let mut tables = Tables::default();
         let lines = text.lines().map(|line| tables.line(line));
-        lines.filter_map(|line| if let Line::Row(row) = line { Some(row) } else { None }).collect()
+        lines
+            .filter_map(|line| if let TableLine::Row(row) = line { Some(row) } else { None })
+            .collect()
     }
 
     #[test]
@@ -207,7 +210,7 @@ mod tests {
         assert_eq!(found[1].step, 400);
         assert_eq!(found[1].values, values.map(|(name, value)| (name.to_owned(), value)));
         let found = rows("  epoch    loss\n-------  ------\n      2    0.5\n");
-        assert_eq!(found, [Row { step: 2, values: vec![("loss".to_owned(), 0.5)] }]);
+        assert_eq!(found, [TableRow { step: 2, values: vec![("loss".to_owned(), 0.5)] }]);
         assert_eq!(rows("some prose\n---- -----\n1 2\n"), []);
     }
 
@@ -219,7 +222,7 @@ mod tests {
         );
         let values =
             [("rollout/ep_rew".to_owned(), 22.3), ("time/total_timesteps".to_owned(), 2048.0)];
-        assert_eq!(found, [Row { step: 2048, values: values.to_vec() }]);
+        assert_eq!(found, [TableRow { step: 2048, values: values.to_vec() }]);
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! Converts UTF-16, as written by PowerShell's `>`.
 
-use crate::logs::record::{Reader, Sink};
+use crate::logs::record::{LogReader, Sink};
 
 /// Converts UTF-16 with a byte-order mark to UTF-8 for another reader.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct Utf16<R> {
     half: Option<u16>,
 }
 
-impl<R: Reader> Utf16<R> {
+impl<R: LogReader> Utf16<R> {
     #[must_use]
     pub fn new(inner: R) -> Self {
         Self { inner, big_endian: None, pending: Vec::new(), half: None }
@@ -33,7 +33,7 @@ impl<R: Reader> Utf16<R> {
     }
 }
 
-impl<R: Reader> Reader for Utf16<R> {
+impl<R: LogReader> LogReader for Utf16<R> {
     fn read(&mut self, bytes: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
         let mut at = 0;
         for pair in bytes.chunks_exact(2) {

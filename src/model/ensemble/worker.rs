@@ -3,7 +3,7 @@
 use crate::data::Images;
 use crate::data::augment::{ImageTransform, SHIFTS};
 use crate::model::evaluator::Evaluator;
-use crate::model::metrics::{Metrics, Scorer};
+use crate::model::metrics::{EvaluationSums, Scorer};
 use crate::nn::{Network, Real};
 use crate::protocol::NO_ANSWER;
 use crate::spec::Readout;
@@ -22,9 +22,9 @@ pub(crate) struct EnsembleWorker {
     own: Array2<Real>,
     scorer: Scorer,
     /// Metrics of each network for the last images.
-    pub(crate) individual: Vec<Metrics>,
+    pub(crate) individual: Vec<EvaluationSums>,
     /// Metrics of the ensemble.
-    pub(crate) combined: Metrics,
+    pub(crate) combined: EvaluationSums,
 }
 
 /// The destination of the results, one row per sample.
@@ -54,8 +54,8 @@ impl EnsembleWorker {
             shifted: shifts.map(|(width, height)| Shifted::new(width, height)),
             own: Array2::zeros((rows, outputs)),
             scorer: Scorer::new(readout, rows, outputs),
-            individual: vec![Metrics::default(); evaluators.len()],
-            combined: Metrics::default(),
+            individual: vec![EvaluationSums::default(); evaluators.len()],
+            combined: EvaluationSums::default(),
             evaluators,
         }
     }

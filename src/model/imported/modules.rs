@@ -1,7 +1,7 @@
 //! The modules of a file: their tensors, kinds, and order.
 
 use super::super::ModelError;
-use super::super::tensors::{Tensor, read_tensor};
+use super::super::tensors::{ModelTensor, read_tensor};
 use super::EPSILON;
 use crate::nn::Real;
 use safetensors::SafeTensors;
@@ -13,10 +13,10 @@ use std::path::Path;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Module {
     name: String,
-    weight: Option<Tensor>,
-    bias: Option<Tensor>,
-    mean: Option<Tensor>,
-    variance: Option<Tensor>,
+    weight: Option<ModelTensor>,
+    bias: Option<ModelTensor>,
+    mean: Option<ModelTensor>,
+    variance: Option<ModelTensor>,
 }
 
 /// A module whose kind was recognised.

@@ -2,11 +2,12 @@
 
 use super::parameters::{ParameterArray, parameter_memory};
 use super::{
-    BATCH, BIASES, CONTIGUOUS, LayerContext, LayerOps, LayerValues, Role, Shape, Workspace, rows,
-    rows_mut,
+    BATCH, BIASES, CONTIGUOUS, LayerContext, LayerOps, LayerValues, ParameterRole, Shape,
+    Workspace, rows, rows_mut,
 };
 use crate::linalg::{
-    Entry, Patches, RUN, SparseRows, accumulate, accumulate_runs, nonzero, patches_times_weights,
+    Patches, RUN, SparseEntry, SparseRows, accumulate, accumulate_runs, nonzero,
+    patches_times_weights,
 };
 use crate::nn::{Activation, Batch, Init, LayerGradients, Matrix, Real};
 use crate::rng::Stream;
@@ -230,12 +231,12 @@ fn list_by_map(
     maps: usize,
     patches: &Patches,
     listed: &mut SparseRows,
-    entries: &mut Vec<Entry>,
+    entries: &mut Vec<SparseEntry>,
     ends: &mut Vec<usize>,
 ) {
     listed.clear(maps);
     if entries.len() < delta.len() {
-        entries.resize(delta.len(), Entry::default());
+        entries.resize(delta.len(), SparseEntry::default());
     }
     ends.clear();
     ends.resize(maps, 0);
@@ -244,7 +245,7 @@ fn list_by_map(
         for entry in &listed.entries[..count] {
             let map = entry.offset as usize;
             let place = map * patches.count() + ends[map];
-            entries[place] = Entry { offset: start as u32, value: entry.value };
+            entries[place] = SparseEntry { offset: start as u32, value: entry.value };
             ends[map] += 1;
         }
     }

@@ -6,8 +6,8 @@ use super::parameters::{ParameterArray, named_parameters, parameter_memory};
 use super::transposed::Transposed;
 use super::weight_rows::{MIN_BATCH_FOR_GEMM, WeightRows, add_rows, copy_in_strips};
 use super::{
-    BATCH, BIASES, CONTIGUOUS, GradientStep, LayerContext, LayerOps, LayerValues, Role, Shape,
-    Workspace,
+    BATCH, BIASES, CONTIGUOUS, GradientStep, LayerContext, LayerOps, LayerValues, ParameterRole,
+    Shape, Workspace,
 };
 use crate::linalg::{
     add_bytes_times_rows, add_outer_products, add_transposed_bytes_times_strips, sum_rows,

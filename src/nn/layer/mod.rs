@@ -71,7 +71,7 @@ impl Shape {
 
 /// How an array of parameters is updated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum ParameterRole {
     /// By the gradient and by regularization.
     Weights,
     /// By the gradient, without regularization (section 3.2).
@@ -83,7 +83,7 @@ pub enum Role {
 /// The name of biases among the parameters of every layer.
 pub(crate) const BIASES: &str = "biases";
 
-/// The names of statistics, see [`Role::Statistics`].
+/// The names of statistics, see [`ParameterRole::Statistics`].
 pub(crate) const MEAN: &str = "mean";
 pub(crate) const VARIANCE: &str = "variance";
 
@@ -217,7 +217,7 @@ pub trait LayerOps {
 
     /// Calls `visit` with every array of parameters as stored in memory: weights, biases, statistics.
     /// Rows may be padded with zeros, which must stay zero. Allocates nothing.
-    fn visit_mut(&mut self, _visit: &mut dyn FnMut(Role, &mut [Real])) {}
+    fn visit_mut(&mut self, _visit: &mut dyn FnMut(ParameterRole, &mut [Real])) {}
 
     /// Gradients of zeros, with the arrays that [`LayerOps::visit_mut`] visits.
     fn zero_gradients(&self) -> LayerGradients {

@@ -3,7 +3,7 @@
 
 use super::parameters::{ParameterArray, named_parameters, parameter_memory};
 use super::{
-    BIASES, CONTIGUOUS, LayerContext, LayerOps, LayerValues, MEAN, Role, Shape, VARIANCE,
+    BIASES, CONTIGUOUS, LayerContext, LayerOps, LayerValues, MEAN, ParameterRole, Shape, VARIANCE,
     Workspace, rows, rows_mut,
 };
 use crate::linalg::{add_deltas, add_pixels, add_scaled, add_squares, affine};

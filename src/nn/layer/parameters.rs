@@ -68,13 +68,13 @@ pub(super) use named_parameters;
 /// `visit_mut` and `zero_gradients` of [`super::LayerOps`]: fields and roles in the same order.
 macro_rules! parameter_memory {
     ($($field:ident: $role:ident),+) => {
-        fn visit_mut(&mut self, visit: &mut dyn FnMut(Role, &mut [Real])) {
-            $(visit(Role::$role, ParameterArray::padded_mut(&mut self.$field));)+
+        fn visit_mut(&mut self, visit: &mut dyn FnMut(ParameterRole, &mut [Real])) {
+            $(visit(ParameterRole::$role, ParameterArray::padded_mut(&mut self.$field));)+
         }
 
         fn zero_gradients(&self) -> LayerGradients {
             let mut gradients = LayerGradients::default();
-            $(gradients.push(Role::$role, ParameterArray::zeros(&self.$field));)+
+            $(gradients.push(ParameterRole::$role, ParameterArray::zeros(&self.$field));)+
             gradients
         }
     };

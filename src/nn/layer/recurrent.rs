@@ -4,7 +4,8 @@ use super::parameters::{ParameterArray, named_parameters, parameter_memory};
 use super::transposed::Transposed;
 use super::weight_rows::{WeightRows, add_rows};
 use super::{
-    BATCH, BIASES, CONTIGUOUS, LayerContext, LayerOps, LayerValues, Role, Shape, Workspace, rows,
+    BATCH, BIASES, CONTIGUOUS, LayerContext, LayerOps, LayerValues, ParameterRole, Shape,
+    Workspace, rows,
 };
 use crate::linalg::{SparseRows, accumulate, sum_rows};
 use crate::nn::{Activation, Batch, Init, LayerGradients, Matrix, Real};

@@ -31,10 +31,10 @@ fn samples(count: usize) -> Vec<Vec<u8>> {
 }
 
 /// Outputs, gradients and the network after a step.
-type Trained = (Array2<Real>, Gradients, Network);
+type StepResult = (Array2<Real>, Gradients, Network);
 
 /// A step with inputs in that representation; `nonzero` adds samples by their nonzero pixels.
-fn trained(pixels: &[Vec<u8>], kind: InputKind, nonzero: bool) -> Trained {
+fn trained(pixels: &[Vec<u8>], kind: InputKind, nonzero: bool) -> StepResult {
     let mut network = network();
     let y =
         Array2::from_shape_fn((pixels.len(), 3), |(row, at)| Real::from(u8::from(row % 3 == at)));
@@ -68,7 +68,7 @@ fn trained(pixels: &[Vec<u8>], kind: InputKind, nonzero: bool) -> Trained {
     (stepper.activations(2).to_owned(), stepper.gradients().clone(), network)
 }
 
-fn values((outputs, gradients, network): &Trained) -> Vec<Real> {
+fn values((outputs, gradients, network): &StepResult) -> Vec<Real> {
     let gradients = gradients.layers.iter().flat_map(super::super::LayerGradients::arrays);
     let weights = network.layers.iter().flat_map(|layer| layer.weights().flatten());
     outputs.iter().chain(gradients.flatten()).chain(weights).copied().collect()

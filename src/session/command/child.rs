@@ -22,14 +22,14 @@ const SIZE: Winsize = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel
 #[derive(Debug)]
 pub(super) struct Child {
     process: process::Child,
-    group: Group,
+    group: ProcessGroup,
     /// What the command prints can be read here.
     pub(super) terminal: File,
 }
 
 /// The processes of a run: the process group of a command, or a single script started elsewhere.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Group {
+pub(super) enum ProcessGroup {
     Command(Pid),
     Script(Pid),
 }
@@ -71,11 +71,11 @@ impl Child {
         let process = command.spawn()?;
         let group = Pid::from_raw(process.id().cast_signed())
             .ok_or_else(|| io::Error::other("the child has no process id"))?;
-        Ok(Self { process, group: Group::Command(group), terminal: File::from(ours) })
+        Ok(Self { process, group: ProcessGroup::Command(group), terminal: File::from(ours) })
     }
 
     /// The process group.
-    pub(super) fn group(&self) -> Group {
+    pub(super) fn group(&self) -> ProcessGroup {
         self.group
     }
 
@@ -88,7 +88,7 @@ impl Child {
     }
 }
 
-impl Group {
+impl ProcessGroup {
     fn pid(self) -> Pid {
         match self {
             Self::Command(pid) | Self::Script(pid) => pid,
@@ -115,7 +115,7 @@ impl Group {
     /// Sends a signal to the command only. A command that has ended is not an error.
     ///
     /// # Errors
-    /// As [`Group::signal`].
+    /// As [`ProcessGroup::signal`].
     pub(super) fn signal_leader(self, signal: Signal) -> io::Result<()> {
         ignore_missing(kill_process(self.pid(), signal))
     }
@@ -127,18 +127,18 @@ impl Group {
 /// SIGHUP and a SIGCONT, but not the other processes if the leader ignores the SIGHUP, and not a
 /// script that was started elsewhere.
 #[derive(Debug)]
-pub(super) struct Guard(process::Child);
+pub(super) struct ResumeGuard(process::Child);
 
-impl Guard {
+impl ResumeGuard {
     /// Starts the process. It continues the group unless the guard is dropped first.
     ///
     /// # Errors
     /// If there is no shell, or no process can be started.
-    pub(super) fn start(group: Group) -> io::Result<Self> {
+    pub(super) fn start(group: ProcessGroup) -> io::Result<Self> {
         let pid = group.leader();
         let target = match group {
-            Group::Command(_) => format!("-{pid}"),
-            Group::Script(_) => pid.to_string(),
+            ProcessGroup::Command(_) => format!("-{pid}"),
+            ProcessGroup::Script(_) => pid.to_string(),
         };
         // Its input ends with the session.
         let script = "read -r _; kill -s CONT -- \"$1\"";
@@ -150,7 +150,7 @@ impl Guard {
     }
 }
 
-impl Drop for Guard {
+impl Drop for ResumeGuard {
     fn drop(&mut self) {
         // It may have ended already. Its input is closed afterwards.
         let _ = self.0.kill();
@@ -202,7 +202,7 @@ pub(super) fn adopt_orphans() -> io::Result<()> {
 
 /// The adopted processes that are still running, without the command itself. Reaps those that have
 /// ended.
-pub(super) fn orphans(group: Group) -> Vec<Orphan> {
+pub(super) fn orphans(group: ProcessGroup) -> Vec<Orphan> {
     let mut children: Vec<u32> = Vec::new();
     for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
         let listed = fs::read_to_string(task.path().join("children")).unwrap_or_default();

@@ -1,10 +1,10 @@
 //! Finds and follows log files that a command writes below its working directory.
 
 use super::out::Out;
-use crate::catalog::{Verdict, files_below, recognise_file};
-use crate::logs::formats::Role;
-use crate::logs::{LogFile, Record};
-use crate::protocol::{Event, Level, Metrics, printable};
+use crate::catalog::{FileKind, files_below, recognise_file};
+use crate::logs::formats::FileRole;
+use crate::logs::{LogFile, LogRecord};
+use crate::protocol::{Event, LogLevel, Metrics, printable};
 use crate::session::record::now;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ pub(super) fn follow(
     metrics_reported: &Arc<AtomicBool>,
     stop: &Receiver<()>,
 ) {
-    let mut follower = Follower::new(root, own);
+    let mut follower = LogFollower::new(root, own);
     let mut next_search = Instant::now();
     loop {
         let ended = !matches!(stop.recv_timeout(INTERVAL), Err(RecvTimeoutError::Timeout));
@@ -49,23 +49,23 @@ pub(super) fn follow(
     }
 }
 
-struct Follower {
+struct LogFollower {
     root: PathBuf,
     /// The run's own directory, which may be below `root`.
     own: PathBuf,
     started: SystemTime,
     known: BTreeSet<PathBuf>,
-    files: Vec<Followed>,
+    files: Vec<FollowedLog>,
     scratch: Vec<u8>,
 }
 
-struct Followed {
+struct FollowedLog {
     log: LogFile,
     /// Prefix of the names of its metrics, which distinguishes several runs.
     prefix: String,
 }
 
-impl Follower {
+impl LogFollower {
     fn new(root: &Path, own: &Path) -> Self {
         // File times can lag slightly behind the clock.
         let started = SystemTime::now() - Duration::from_secs(1);
@@ -84,16 +84,19 @@ impl Follower {
             if !is_new || path.starts_with(&self.own) || self.known.contains(&path) {
                 continue;
             }
-            let Verdict::Log(format, _) = recognise_file(&path, false).verdict else { continue };
+            let FileKind::Log(format, _) = recognise_file(&path, false).verdict else { continue };
             self.known.insert(path.clone());
             // Printed text is read from the terminal instead.
-            if format.role != Role::Metrics || format.name.starts_with("printed text") {
+            if format.role != FileRole::Metrics || format.name.starts_with("printed text") {
                 continue;
             }
             let relative = path.strip_prefix(&self.root).unwrap_or(&path).display().to_string();
-            out.log(Level::Info, format!("following {} ({})", printable(&relative), format.name));
+            out.log(
+                LogLevel::Info,
+                format!("following {} ({})", printable(&relative), format.name),
+            );
             let prefix = self.prefix(&(format.run)(&path));
-            self.files.push(Followed { log: LogFile::new(&path, format, &[]), prefix });
+            self.files.push(FollowedLog { log: LogFile::new(&path, format, &[]), prefix });
         }
     }
 
@@ -112,10 +115,10 @@ impl Follower {
 
     /// Reports what was appended to the files.
     fn read(&mut self, end: bool, out: &Out) {
-        for Followed { log, prefix } in &mut self.files {
+        for FollowedLog { log, prefix } in &mut self.files {
             let mut pending: Option<Metrics> = None;
-            let mut sink = |record: Record<'_>| {
-                let Record::Scalar { name, step, wall_time, value } = record else { return };
+            let mut sink = |record: LogRecord<'_>| {
+                let LogRecord::Scalar { name, step, wall_time, value } = record else { return };
                 let wall_time = if wall_time.is_finite() { wall_time } else { now() };
                 let value = (format!("{prefix}{name}"), value);
                 match &mut pending {
@@ -147,7 +150,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (sent, events) = unbounded();
         let out = Out(sent);
-        let mut follower = Follower::new(dir.path(), &dir.path().join("run"));
+        let mut follower = LogFollower::new(dir.path(), &dir.path().join("run"));
         let file = dir.path().join("logs/metrics.csv");
         fs::create_dir(file.parent().unwrap()).unwrap();
         fs::write(&file, "epoch,step,loss\n0,1,0.5\n0,2,0.25\n").unwrap();

@@ -1,7 +1,7 @@
 //! Finds metrics in the output of a command.
 
 use crate::logs::text::Text;
-use crate::logs::{Reader, Record};
+use crate::logs::{LogReader, LogRecord};
 use crate::protocol::Metrics;
 use std::time::Instant;
 
@@ -60,8 +60,8 @@ impl MetricReader {
         let bytes = self.without_long_line(bytes);
         self.rest.extend_from_slice(bytes);
         let mut pending: Option<Metrics> = None;
-        let mut sink = |record: Record<'_>| {
-            let Record::Scalar { name, step, wall_time, value } = record else { return };
+        let mut sink = |record: LogRecord<'_>| {
+            let LogRecord::Scalar { name, step, wall_time, value } = record else { return };
             let wall_time = if wall_time.is_finite() { wall_time } else { now };
             if let Some(metrics) = &mut pending
                 && metrics.step == step

@@ -23,14 +23,14 @@ use super::command_spec::{CommandSpec, ScriptSpec};
 use super::reporter::{self, Reports};
 use super::run_dir::RunDir;
 use crate::protocol::{Command, Event};
-use child::{Child, Group, adopt_orphans};
+use child::{Child, ProcessGroup, adopt_orphans};
 use crossbeam_channel::{Receiver, Sender, bounded, never, unbounded};
 use out::Out;
 use output::OutputFile;
-use reader::Reader;
+use reader::OutputReader;
 use rustix::process::Pid;
 use script::Script;
-use source::{Files, Processes, Source};
+use source::{CommandSource, Files, Processes};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
@@ -73,7 +73,7 @@ pub(super) fn start(
     let reported: Arc<AtomicBool> = Arc::default();
     let files_reported = Arc::clone(&reported);
     let (running, ended) = bounded::<()>(0);
-    let reader = Reader::new(file, sent.clone(), Arc::clone(&reported), ended);
+    let reader = OutputReader::new(file, sent.clone(), Arc::clone(&reported), ended);
     thread::Builder::new().name("nntop-output".into()).spawn(move || {
         let last = reader.run(terminal);
         // The source waits for this, or has timed out.
@@ -90,7 +90,7 @@ pub(super) fn start(
     let processes = Processes { group, exited, output_ended };
     let out = Out(sent);
     let script = Script::new(run, spec.title(), out.clone(), reported);
-    let source = Source::new(spec, processes, script, received, reported_by, out.clone());
+    let source = CommandSource::new(spec, processes, script, received, reported_by, out.clone());
     if let Err(error) = adopts {
         out.warn(format!("background processes go unnoticed: {error}"));
     }
@@ -104,7 +104,7 @@ pub(super) fn start(
 }
 
 /// Starts the thread of a source, and the thread that measures its processes until it ends.
-fn run_source(source: Source, files: Option<Files>) -> io::Result<()> {
+fn run_source(source: CommandSource, files: Option<Files>) -> io::Result<()> {
     let (group, events, step) = source.measured();
     let (going, ended) = bounded::<()>(0);
     thread::Builder::new().name("nntop-system".into()).spawn(move || {
@@ -130,11 +130,11 @@ pub(super) fn follow(run: &RunDir, spec: &ScriptSpec) -> io::Result<Started> {
         let _ = exit.send(child::wait_for_non_child(pid).map(|()| None));
     })?;
     let (reports, reported_by) = Reports::new(run.name());
-    let processes = Processes { group: Group::Script(pid), exited, output_ended: never() };
+    let processes = Processes { group: ProcessGroup::Script(pid), exited, output_ended: never() };
     let spec = CommandSpec { argv: vec![spec.title()], ..CommandSpec::in_directory(&spec.cwd) };
     let out = Out(sent);
     let script = Script::new(run, spec.title(), out.clone(), Arc::default());
-    let source = Source::new(&spec, processes, script, received, reported_by, out);
+    let source = CommandSource::new(&spec, processes, script, received, reported_by, out);
     run_source(source, None)?;
     Ok(Started { commands, events, reports })
 }

@@ -1,6 +1,6 @@
 //! Sends the events of a command.
 
-use crate::protocol::{Event, Level, LogLine};
+use crate::protocol::{Event, LogLevel, LogLine};
 use crossbeam_channel::Sender;
 
 /// Sends events to the recorder.
@@ -13,12 +13,12 @@ impl Out {
         let _ = self.0.send(event);
     }
 
-    pub(super) fn log(&self, level: Level, text: String) {
+    pub(super) fn log(&self, level: LogLevel, text: String) {
         self.send(Event::Log(LogLine { level, text }));
     }
 
     pub(super) fn warn(&self, text: String) {
-        self.log(Level::Warning, text);
+        self.log(LogLevel::Warning, text);
     }
 
     /// Reports a command that cannot be executed.

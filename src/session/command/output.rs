@@ -86,14 +86,14 @@ const MAX_LENGTH: usize = 4096;
 /// Splits a byte stream into lines. A carriage return overwrites the line, as on a terminal, so a
 /// progress bar is one line.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(super) struct LineSplitter {
     line: Vec<u8>,
     /// The last byte was a carriage return: a line feed now ends the line, anything else overwrites
     /// it.
     returned: bool,
 }
 
-impl Lines {
+impl LineSplitter {
     /// Takes bytes and passes each complete line to `done`, without its line ending.
     pub(super) fn push(&mut self, bytes: &[u8], mut done: impl FnMut(String)) {
         for &byte in bytes {
@@ -139,7 +139,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn lines(bytes: &[u8]) -> (Vec<String>, Option<String>) {
-        let (mut lines, mut found) = (Lines::default(), Vec::new());
+        let (mut lines, mut found) = (LineSplitter::default(), Vec::new());
         lines.push(bytes, |line| found.push(line));
         (found, lines.current())
     }
@@ -189,7 +189,7 @@ mod tests {
             bytes in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), any::<u8>()], 0..200),
             cut in 0_usize..200,
         ) {
-            let (mut parts, mut found) = (Lines::default(), Vec::new());
+            let (mut parts, mut found) = (LineSplitter::default(), Vec::new());
             let (first, second) = bytes.split_at(cut.min(bytes.len()));
             parts.push(first, |line| found.push(line));
             parts.push(second, |line| found.push(line));

@@ -2,8 +2,8 @@
 //! metrics.
 
 use super::metrics::{Allowance, MetricReader};
-use super::output::{Lines, OutputFile};
-use crate::protocol::{Event, Level, LogLine, OutputLines};
+use super::output::{LineSplitter, OutputFile};
+use crate::protocol::{Event, LogLevel, LogLine, OutputLines};
 use crate::session::record::now;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -27,10 +27,10 @@ const QUOTED: usize = 500;
 const CLOSED_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Reads the output of a command.
-pub(super) struct Reader {
+pub(super) struct OutputReader {
     file: OutputFile,
     events: Sender<Event>,
-    lines: Lines,
+    lines: LineSplitter,
     metrics: MetricReader,
     /// Lines to send.
     waiting: VecDeque<String>,
@@ -47,7 +47,7 @@ pub(super) struct Reader {
     ended: Receiver<()>,
 }
 
-impl Reader {
+impl OutputReader {
     pub(super) fn new(
         file: OutputFile,
         events: Sender<Event>,
@@ -124,7 +124,7 @@ impl Reader {
             self.metrics.skip();
             if !std::mem::replace(&mut self.skipped, true) {
                 let text = "more is printed than can be searched for metrics: some are left out";
-                let line = LogLine { level: Level::Warning, text: text.into() };
+                let line = LogLine { level: LogLevel::Warning, text: text.into() };
                 let _ = self.events.send(Event::Log(line));
             }
             return;
@@ -141,8 +141,8 @@ impl Reader {
         let failing = result.is_err();
         if failing != std::mem::replace(&mut self.failing, failing) {
             let (level, text) = match result {
-                Ok(()) => (Level::Info, "output is kept again".into()),
-                Err(error) => (Level::Error, format!("output cannot be kept: {error}")),
+                Ok(()) => (LogLevel::Info, "output is kept again".into()),
+                Err(error) => (LogLevel::Error, format!("output cannot be kept: {error}")),
             };
             let _ = self.events.send(Event::Log(LogLine { level, text }));
         }

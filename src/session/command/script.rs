@@ -1,14 +1,15 @@
 //! The script of a command: what it reports, and the requests sent to it.
 
 use super::out::Out;
-use super::status::State;
+use super::status::CommandState;
 use crate::protocol::{
-    Content, Event, Frame, Level, Mark, MarkKind, Media, Moment, Probe, Progress, RunInfo, RunKind,
-    Saved, Tunable, What,
+    Content, Event, Frame, LogLevel, Mark, MarkKind, Media, Moment, Probe, ProbeQuery, Progress,
+    RunInfo, RunKind, SavedFile, Tunable,
 };
 use crate::session::record::now;
 use crate::session::reporter::{
-    self, Answer, Answered, Message, Predictions, Report, Reporter, Request,
+    self, Acknowledgement, Answered, Message, ReportedPredictions, Reporter, ReporterEvent,
+    ScriptRequest,
 };
 use crate::session::run_dir::RunDir;
 use std::collections::BTreeMap;
@@ -33,11 +34,11 @@ pub(super) enum Ending {
 
 /// What a script has reported so far.
 #[derive(Debug)]
-pub(super) struct Reported {
+pub(super) struct ScriptState {
     pub info: RunInfo,
     /// Completed steps.
     pub step: i64,
-    predictions: Option<Predictions>,
+    predictions: Option<ReportedPredictions>,
     /// Values that were changed and not yet confirmed by a step, with the previous value.
     changed: BTreeMap<String, f64>,
     /// The checkpoint after which the script was to end.
@@ -51,7 +52,7 @@ pub(super) struct Reported {
     started: Instant,
 }
 
-impl Reported {
+impl ScriptState {
     fn new(info: RunInfo) -> Self {
         Self {
             info,
@@ -73,10 +74,10 @@ pub(super) struct Script {
     run: RunDir,
     out: Out,
     /// The state of the command.
-    pub state: State,
+    pub state: CommandState,
     reporter: Option<Reporter>,
     /// What the script has reported so far.
-    pub reported: Reported,
+    pub reported: ScriptState,
     /// Set once the script reports metrics, for the reader of the output.
     metrics_reported: Arc<AtomicBool>,
     /// Completed steps, for the thread that measures resource usage.
@@ -97,9 +98,9 @@ impl Script {
         Self {
             run: run.clone(),
             out,
-            state: State::default(),
+            state: CommandState::default(),
             reporter: None,
-            reported: Reported::new(info),
+            reported: ScriptState::new(info),
             metrics_reported,
             shared_step: Arc::default(),
             watched: Vec::new(),
@@ -118,7 +119,7 @@ impl Script {
     }
 
     /// Sends a request to the script; returns whether that was possible.
-    pub(super) fn request(&mut self, request: Request) -> bool {
+    pub(super) fn request(&mut self, request: ScriptRequest) -> bool {
         let sent = self.reporter.as_mut().is_some_and(|reporter| reporter.request(request));
         if !sent {
             self.out.refuse("cannot reach the script: it does not read its commands");
@@ -148,23 +149,23 @@ impl Script {
         self.poll_probes();
     }
 
-    pub(super) fn take_report(&mut self, report: Report) {
+    pub(super) fn take_report(&mut self, report: ReporterEvent) {
         match report {
-            Report::Connected { number, commands, hello } => {
+            ReporterEvent::Connected { number, commands, hello } => {
                 let text =
                     format!("a script has connected: {}, process {}", hello.client, hello.pid);
-                self.out.log(Level::Info, text);
+                self.out.log(LogLevel::Info, text);
                 (self.reported.ended, self.reported.pid) = (None, hello.pid);
                 self.reporter = Some(Reporter::new(number, commands));
                 self.state.reports = true;
                 self.send_status();
                 self.poll_probes();
             }
-            Report::Message(number, message) if self.is_current(number) => {
+            ReporterEvent::Message(number, message) if self.is_current(number) => {
                 self.take_message(*message);
             }
-            Report::Gone(number) if self.is_current(number) => self.lose_reporter(),
-            Report::Message(..) | Report::Gone(_) => {}
+            ReporterEvent::Gone(number) if self.is_current(number) => self.lose_reporter(),
+            ReporterEvent::Message(..) | ReporterEvent::Gone(_) => {}
         }
     }
 
@@ -188,7 +189,7 @@ impl Script {
                 "the script (process {pid}) ended without reporting how; it may have been killed"
             ));
         }
-        self.out.log(Level::Info, "the script has disconnected".into());
+        self.out.log(LogLevel::Info, "the script has disconnected".into());
         self.send_status();
     }
 
@@ -245,7 +246,7 @@ impl Script {
             }
             Message::End(failed) => {
                 if let Some(reason) = &failed {
-                    self.out.log(Level::Error, format!("the script failed: {reason}"));
+                    self.out.log(LogLevel::Error, format!("the script failed: {reason}"));
                 }
                 self.reported.ended = Some(failed.map_or(Ending::Completed, Ending::Failed));
             }
@@ -291,7 +292,7 @@ impl Script {
         self.out.send(Event::Media(Box::new(media)));
     }
 
-    fn take_predictions(&mut self, predictions: Predictions) {
+    fn take_predictions(&mut self, predictions: ReportedPredictions) {
         let [width, height, channels] = predictions.image;
         let (count, classes) = (predictions.count() as u32, predictions.classes.clone());
         if let Err(error) = predictions.store(&self.run) {
@@ -305,33 +306,45 @@ impl Script {
         self.poll_probes();
     }
 
-    fn take_answer(&mut self, answer: Answer) {
+    fn take_answer(&mut self, answer: Acknowledgement) {
         let Some(reporter) = &mut self.reporter else { return };
         let Some(Answered { request, answer }) = reporter.take(answer) else { return };
         match (request, &answer.error) {
-            (Request::Probe(probe), _) => {
+            (ScriptRequest::Probe(probe), _) => {
                 self.show(probe, answer);
                 self.poll_probes();
             }
-            (Request::Set { name, .. }, Some(error)) => {
+            (ScriptRequest::Set { name, .. }, Some(error)) => {
                 self.out.refuse(&format!("{name} was not changed: {error}"));
             }
-            (Request::Set { name, .. }, None) => self.take_change(name, &answer),
-            (Request::Save { .. }, Some(error)) => {
+            (ScriptRequest::Set { name, .. }, None) => self.take_change(name, &answer),
+            (ScriptRequest::Save { .. }, Some(error)) => {
                 self.out.refuse(&format!("no checkpoint was written: {error}"));
             }
-            (Request::Save { end }, None) => self.take_checkpoint(answer, end),
-            (Request::Hold | Request::Resume | Request::Step(_) | Request::Stop, Some(error)) => {
+            (ScriptRequest::Save { end }, None) => self.take_checkpoint(answer, end),
+            (
+                ScriptRequest::Hold
+                | ScriptRequest::Resume
+                | ScriptRequest::Step(_)
+                | ScriptRequest::Stop,
+                Some(error),
+            ) => {
                 self.out.refuse(error);
             }
-            (Request::Hold | Request::Resume | Request::Step(_) | Request::Stop, None) => {}
+            (
+                ScriptRequest::Hold
+                | ScriptRequest::Resume
+                | ScriptRequest::Step(_)
+                | ScriptRequest::Stop,
+                None,
+            ) => {}
         }
     }
 
-    fn take_change(&mut self, name: String, answer: &Answer) {
+    fn take_change(&mut self, name: String, answer: &Acknowledgement) {
         let name = answer.name.clone().unwrap_or(name);
-        let value = Answer::number(answer.value.as_ref()).unwrap_or(f64::NAN);
-        let previous = Answer::number(answer.previous.as_ref()).unwrap_or(f64::NAN);
+        let value = Acknowledgement::number(answer.value.as_ref()).unwrap_or(f64::NAN);
+        let previous = Acknowledgement::number(answer.previous.as_ref()).unwrap_or(f64::NAN);
         self.reported.changed.insert(name.clone(), previous);
         self.out.send(Event::Tunable(Tunable {
             name,
@@ -342,14 +355,14 @@ impl Script {
         }));
     }
 
-    fn take_checkpoint(&mut self, answer: Answer, end: bool) {
+    fn take_checkpoint(&mut self, answer: Acknowledgement, end: bool) {
         let Some(path) = answer.path else {
             return self.out.refuse("no checkpoint was written: the script named no file");
         };
         self.reported.step = answer.step;
         self.mark(MarkKind::Saved);
         let batch = self.step_for_screens();
-        let saved = Saved { path: path.clone(), epoch: 0, batch, bytes: answer.bytes };
+        let saved = SavedFile { path: path.clone(), epoch: 0, batch, bytes: answer.bytes };
         self.out.send(Event::Saved(saved));
         if end {
             self.reported.ended_at = Some(path);
@@ -374,9 +387,9 @@ impl Script {
     fn local_answer(&self, probe: &Probe) -> Option<Content> {
         let unavailable = |why: &str| Some(Content::Unavailable(why.into()));
         match &probe.what {
-            What::Snapshots => Some(Content::Snapshots { epochs: Vec::new() }),
+            ProbeQuery::Snapshots => Some(Content::Snapshots { epochs: Vec::new() }),
             _ if probe.at != Moment::Live => unavailable(NO_PAST),
-            What::Digits(_) | What::Digit { .. } | What::Confusion => {
+            ProbeQuery::Digits(_) | ProbeQuery::Digit { .. } | ProbeQuery::Confusion => {
                 let predictions = self.reported.predictions.as_ref();
                 let answer = predictions.and_then(|predictions| predictions.answer(&probe.what));
                 answer.or_else(|| unavailable(NO_PREDICTIONS))
@@ -386,7 +399,7 @@ impl Script {
         }
     }
 
-    fn show(&mut self, probe: Probe, answer: Answer) {
+    fn show(&mut self, probe: Probe, answer: Acknowledgement) {
         self.reported.step = self.reported.step.max(answer.step);
         let content = match (answer.error, answer.frame) {
             (Some(error), _) => Content::Unavailable(error),
@@ -408,9 +421,10 @@ impl Script {
 
     fn show_content(&self, probe: Probe, content: Content) {
         let step = match (&probe.what, &self.reported.predictions) {
-            (What::Digits(_) | What::Digit { .. } | What::Confusion, Some(predictions)) => {
-                u32::try_from(predictions.step.max(0)).unwrap_or(u32::MAX)
-            }
+            (
+                ProbeQuery::Digits(_) | ProbeQuery::Digit { .. } | ProbeQuery::Confusion,
+                Some(predictions),
+            ) => u32::try_from(predictions.step.max(0)).unwrap_or(u32::MAX),
             _ => self.step_for_screens(),
         };
         self.out.send(Event::Frame(Box::new(Frame { probe, epoch: 0, batch: step, content })));

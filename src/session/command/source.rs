@@ -1,12 +1,14 @@
 //! The source of a command's events: executes commands, and follows the processes to their end.
 
-use super::child::{Group, Guard, orphans};
+use super::child::{ProcessGroup, ResumeGuard, orphans};
 use super::out::Out;
 use super::script::{Ending, Script};
 use super::stopping::{StopStep, Stopping};
-use crate::protocol::{Activity, Command, Event, Level, MarkKind, Outcome, Status, Step, Tune};
+use crate::protocol::{
+    Activity, Command, Event, LogLevel, MarkKind, Outcome, Status, StepAmount, Tune,
+};
 use crate::session::command_spec::CommandSpec;
-use crate::session::reporter::{Report, Request};
+use crate::session::reporter::{ReporterEvent, ScriptRequest};
 use crossbeam_channel::{Receiver, Sender, after, at, never};
 use rustix::process::Signal;
 use std::io;
@@ -30,7 +32,7 @@ const USE_THE_CLIENT: &str =
 /// The processes of a command.
 #[derive(Debug)]
 pub(super) struct Processes {
-    pub group: Group,
+    pub group: ProcessGroup,
     /// The exit status; `None` for a script that was started elsewhere.
     pub exited: Receiver<io::Result<Option<ExitStatus>>>,
     /// The last lines of output, once it has ended.
@@ -46,25 +48,25 @@ pub(super) struct Files {
 
 /// Executes commands and reports the state of the processes and the script.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct CommandSource {
     processes: Processes,
     commands: Receiver<Command>,
     out: Out,
-    reports: Receiver<Report>,
+    reports: Receiver<ReporterEvent>,
     stopping: Stopping,
     save: Option<Signal>,
     script: Script,
     /// Lets suspended processes continue if this one is killed.
-    guard: Option<Guard>,
+    guard: Option<ResumeGuard>,
 }
 
-impl Source {
+impl CommandSource {
     pub(super) fn new(
         spec: &CommandSpec,
         processes: Processes,
         script: Script,
         commands: Receiver<Command>,
-        reports: Receiver<Report>,
+        reports: Receiver<ReporterEvent>,
         out: Out,
     ) -> Self {
         let stop = Signal::from_named_raw(spec.stop_signal).unwrap_or(Signal::INT);
@@ -81,7 +83,7 @@ impl Source {
     }
 
     /// The process group to measure, where to send the result, and the current step.
-    pub(super) fn measured(&self) -> (Group, Sender<Event>, Arc<AtomicI64>) {
+    pub(super) fn measured(&self) -> (ProcessGroup, Sender<Event>, Arc<AtomicI64>) {
         (self.processes.group, self.out.0.clone(), Arc::clone(&self.script.shared_step))
     }
 
@@ -100,8 +102,8 @@ impl Source {
         }
         self.take_last_reports();
         let last = match self.processes.group {
-            Group::Command(_) => self.processes.output_ended.recv_timeout(LAST_OUTPUT).ok(),
-            Group::Script(_) => None,
+            ProcessGroup::Command(_) => self.processes.output_ended.recv_timeout(LAST_OUTPUT).ok(),
+            ProcessGroup::Script(_) => None,
         };
         let last = last.unwrap_or_default();
         self.report_orphans();
@@ -176,8 +178,8 @@ impl Source {
             Command::Hold => self.hold(),
             Command::Suspend => self.suspend(),
             Command::Resume => self.resume(),
-            Command::Step(Step::Batches(steps)) => self.step(*steps),
-            Command::Step(Step::Epochs(_)) => self.out.refuse(
+            Command::Step(StepAmount::Batches(steps)) => self.step(*steps),
+            Command::Step(StepAmount::Epochs(_)) => self.out.refuse(
                 "cannot step by epochs: a script is stepped by its own steps, \
                  `nntop step RUN --batches N`",
             ),
@@ -215,7 +217,7 @@ impl Source {
 
     fn hold(&mut self) {
         self.wake();
-        if !self.script.state.held && self.script.request(Request::Hold) {
+        if !self.script.state.held && self.script.request(ScriptRequest::Hold) {
             self.script.state.hold_requested = true;
             self.script.state.steps_left = None;
             self.script.send_status();
@@ -226,7 +228,7 @@ impl Source {
         if std::mem::replace(&mut self.script.state.suspended, true) {
             return;
         }
-        match Guard::start(self.processes.group) {
+        match ResumeGuard::start(self.processes.group) {
             Ok(guard) => self.guard = Some(guard),
             Err(error) => self.out.warn(format!(
                 "if the session is killed, processes may stay suspended: no guard, {error}"
@@ -235,7 +237,7 @@ impl Source {
         self.signal(Signal::STOP);
         self.script.mark(MarkKind::Suspended);
         self.out
-            .log(Level::Info, "suspended: memory (including GPU memory) stays allocated".into());
+            .log(LogLevel::Info, "suspended: memory (including GPU memory) stays allocated".into());
         self.script.send_status();
     }
 
@@ -247,7 +249,7 @@ impl Source {
         {
             self.script.state.hold_requested = false;
             self.script.state.steps_left = None;
-            if self.script.request(Request::Resume) {
+            if self.script.request(ScriptRequest::Resume) {
                 self.script.send_status();
             }
         }
@@ -268,7 +270,7 @@ impl Source {
             return self.out.refuse(&format!("cannot step: {USE_THE_CLIENT}"));
         }
         self.wake();
-        if self.script.request(Request::Step(steps)) {
+        if self.script.request(ScriptRequest::Step(steps)) {
             self.script.state.hold_requested = false;
             self.script.state.steps_left = Some(steps);
             self.script.send_status();
@@ -277,7 +279,7 @@ impl Source {
 
     fn save(&mut self) {
         if self.script.can_save() {
-            self.script.request(Request::Save { end: false });
+            self.script.request(ScriptRequest::Save { end: false });
             return;
         }
         let Some(signal) = self.save else {
@@ -289,7 +291,7 @@ impl Source {
             return self.out.refuse(&reason);
         };
         match self.processes.group.signal_leader(signal) {
-            Ok(()) => self.out.log(Level::Info, format!("asked to save: {signal:?} was sent")),
+            Ok(()) => self.out.log(LogLevel::Info, format!("asked to save: {signal:?} was sent")),
             Err(error) => self.out.refuse(&format!("cannot send {signal:?}: {error}")),
         }
     }
@@ -300,14 +302,14 @@ impl Source {
             return self.out.refuse(reason);
         }
         self.wake();
-        self.script.request(Request::Save { end: true });
+        self.script.request(ScriptRequest::Save { end: true });
     }
 
     fn set(&mut self, name: &str, value: f64) {
         if !self.script.reports() {
             return self.out.refuse(&format!("cannot change {name}: {USE_THE_CLIENT}"));
         }
-        self.script.request(Request::Set { name: name.into(), value });
+        self.script.request(ScriptRequest::Set { name: name.into(), value });
     }
 
     fn stop(&mut self) {
@@ -315,7 +317,7 @@ impl Source {
         let Some(step) = self.stopping.request(Instant::now(), can_ask) else { return };
         self.script.state.stopping = true;
         let text = match step {
-            StopStep::Ask if self.script.request(Request::Stop) => {
+            StopStep::Ask if self.script.request(ScriptRequest::Stop) => {
                 let signal = "the stop signal follows";
                 format!("asked to stop after the step: {signal} in {} s", self.grace_left())
             }
@@ -352,7 +354,7 @@ impl Source {
 
     fn signal(&self, signal: Signal) {
         if let Err(error) = self.processes.group.signal(signal) {
-            self.out.log(Level::Error, format!("cannot send {signal:?}: {error}"));
+            self.out.log(LogLevel::Error, format!("cannot send {signal:?}: {error}"));
         }
     }
 

@@ -5,7 +5,7 @@ use crate::protocol::{Activity, PauseLevel, Status};
 /// The state of a command. The fields are independent of each other.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct State {
+pub(super) struct CommandState {
     /// All processes are stopped by SIGSTOP.
     pub suspended: bool,
     /// The script waits between two steps.
@@ -20,7 +20,7 @@ pub(super) struct State {
     pub stopping: bool,
 }
 
-impl State {
+impl CommandState {
     /// Converts the state for the screens.
     pub(super) fn status(self) -> Status {
         let paused = self.suspended || self.held;
@@ -43,13 +43,13 @@ mod tests {
 
     #[test]
     fn a_hold_is_pending_until_the_script_confirms_it() {
-        let asked = State { hold_requested: true, reports: true, ..State::default() };
+        let asked = CommandState { hold_requested: true, reports: true, ..CommandState::default() };
         let status = asked.status();
         assert_eq!((status.activity, status.pausing), (Activity::Training, true));
-        let held = State { held: true, ..asked }.status();
+        let held = CommandState { held: true, ..asked }.status();
         assert_eq!((held.activity, held.pausing), (Activity::Paused, false));
         assert_eq!(held.pause, PauseLevel::Held);
-        let both = State { held: true, suspended: true, ..asked };
+        let both = CommandState { held: true, suspended: true, ..asked };
         assert_eq!(both.status().pause, PauseLevel::Suspended);
     }
 }

@@ -13,7 +13,7 @@ pub(super) enum StopStep {
 
 /// The stage of a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum StopStage {
     Running,
     /// The script was asked; the stop signal follows at this time.
     Asked(Instant),
@@ -28,44 +28,44 @@ enum Stage {
 pub(super) struct Stopping {
     first: Signal,
     grace: Duration,
-    stage: Stage,
+    stage: StopStage,
 }
 
 impl Stopping {
     /// `first` is the first signal, `grace` the time before each escalation.
     pub(super) fn new(first: Signal, grace: Duration) -> Self {
-        Self { first, grace, stage: Stage::Running }
+        Self { first, grace, stage: StopStage::Running }
     }
 
     /// Handles a request to stop; the second request kills. `can_ask` tells whether a script is
     /// connected, which can end between two steps.
     pub(super) fn request(&mut self, now: Instant, can_ask: bool) -> Option<StopStep> {
         match self.stage {
-            Stage::Running if can_ask => {
-                self.stage = Stage::Asked(now + self.grace);
+            StopStage::Running if can_ask => {
+                self.stage = StopStage::Asked(now + self.grace);
                 Some(StopStep::Ask)
             }
-            Stage::Running => {
-                self.stage = Stage::Signalled(now + self.grace);
+            StopStage::Running => {
+                self.stage = StopStage::Signalled(now + self.grace);
                 Some(StopStep::Signal(self.first))
             }
-            Stage::Asked(_) | Stage::Signalled(_) | Stage::Terminated => {
-                self.stage = Stage::Killed;
+            StopStage::Asked(_) | StopStage::Signalled(_) | StopStage::Terminated => {
+                self.stage = StopStage::Killed;
                 Some(StopStep::Signal(Signal::KILL))
             }
-            Stage::Killed => None,
+            StopStage::Killed => None,
         }
     }
 
     /// The signal that is due after the grace period.
     pub(super) fn due(&mut self, now: Instant) -> Option<Signal> {
         match self.stage {
-            Stage::Asked(deadline) if now >= deadline => {
-                self.stage = Stage::Signalled(now + self.grace);
+            StopStage::Asked(deadline) if now >= deadline => {
+                self.stage = StopStage::Signalled(now + self.grace);
                 Some(self.first)
             }
-            Stage::Signalled(deadline) if now >= deadline => {
-                self.stage = Stage::Terminated;
+            StopStage::Signalled(deadline) if now >= deadline => {
+                self.stage = StopStage::Terminated;
                 Some(Signal::TERM)
             }
             _ => None,
@@ -75,14 +75,14 @@ impl Stopping {
     /// When [`Stopping::due`] next returns a signal.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.stage {
-            Stage::Asked(deadline) | Stage::Signalled(deadline) => Some(deadline),
+            StopStage::Asked(deadline) | StopStage::Signalled(deadline) => Some(deadline),
             _ => None,
         }
     }
 
     /// Whether a stop was requested.
     pub(super) fn requested(&self) -> bool {
-        self.stage != Stage::Running
+        self.stage != StopStage::Running
     }
 }
 

@@ -1,6 +1,6 @@
 //! The system resources that the processes of a command use, according to `/proc`.
 
-use super::child::Group;
+use super::child::ProcessGroup;
 use super::gpu::Gpus;
 use crate::protocol::{Event, Metrics, SystemUse};
 use crate::session::record::now;
@@ -21,12 +21,12 @@ const MEBIBYTE: f64 = 1_048_576.0;
 
 /// Measures until the sender of `ended` is dropped; `step` is the current step, for the metrics.
 pub(super) fn measure(
-    group: Group,
+    group: ProcessGroup,
     events: &Sender<Event>,
     step: &Arc<AtomicI64>,
     ended: &Receiver<()>,
 ) {
-    let mut meter = Meter::new(group);
+    let mut meter = ResourceMeter::new(group);
     for count in 0_u32.. {
         match ended.recv_timeout(if count == 0 { Duration::ZERO } else { INTERVAL }) {
             Err(RecvTimeoutError::Timeout) => {}
@@ -64,8 +64,8 @@ fn metrics(system: &SystemUse) -> Vec<(String, f64)> {
 
 /// Sums the resource usage of a command's processes.
 #[derive(Debug)]
-struct Meter {
-    group: Group,
+struct ResourceMeter {
+    group: ProcessGroup,
     gpus: Gpus,
     /// The time of the last measurement and the clock ticks that each process had used.
     last: Option<(Instant, BTreeMap<u32, u64>)>,
@@ -81,8 +81,8 @@ struct Stat {
     pages: u64,
 }
 
-impl Meter {
-    fn new(group: Group) -> Self {
+impl ResourceMeter {
+    fn new(group: ProcessGroup) -> Self {
         Self { group, gpus: Gpus::find(), last: None }
     }
 
@@ -113,8 +113,8 @@ impl Meter {
     /// The command and its descendants, including those that this process has adopted.
     fn processes(&self) -> Vec<u32> {
         let mut found = match self.group {
-            Group::Command(_) => children(std::process::id()),
-            Group::Script(_) => vec![self.group.leader()],
+            ProcessGroup::Command(_) => children(std::process::id()),
+            ProcessGroup::Script(_) => vec![self.group.leader()],
         };
         let mut next = 0;
         while let Some(&pid) = found.get(next)
@@ -169,7 +169,8 @@ mod tests {
     #[test]
     fn this_process_uses_memory_and_threads() {
         let pid = rustix::process::getpid();
-        let mut meter = Meter { group: Group::Script(pid), gpus: Gpus::none(), last: None };
+        let mut meter =
+            ResourceMeter { group: ProcessGroup::Script(pid), gpus: Gpus::none(), last: None };
         let system = meter.read();
         assert!(system.memory > 0 && system.threads > 0 && system.processes > 0, "{system:?}");
         assert!(meter.read().cpu >= 0.0);

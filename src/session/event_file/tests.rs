@@ -1,6 +1,6 @@
 use super::*;
 use crate::protocol::{
-    Claim, EpochStats, LayerStats, Level, LogLine, Media, MediaBody, MetricSeries, Metrics,
+    Claim, EpochStats, LayerStats, LogLevel, LogLine, Media, MediaBody, MetricSeries, Metrics,
     Outcome, Progress, Quantity, RunInfo, Tune,
 };
 use crate::session::Home;
@@ -215,7 +215,7 @@ fn a_long_run_stays_within_its_limit_and_keeps_the_ends_and_extremes_of_its_metr
             let body = MediaBody::Text("x".repeat(1000));
             events.extend([
                 measured("accuracy", step, 0.5),
-                Event::Log(LogLine { level: Level::Info, text: text.clone() }),
+                Event::Log(LogLine { level: LogLevel::Info, text: text.clone() }),
                 Event::Media(Box::new(Media { tag: "sample".into(), step, body })),
                 described(step),
             ]);

@@ -5,7 +5,7 @@
 //! stays, and so do the first, smallest, largest and last value of every name. Other events stay if
 //! a [`RunView`] keeps them.
 
-use super::Line;
+use super::TimedEvent;
 use crate::protocol::{Event, Metrics, RunView};
 use std::collections::HashMap;
 
@@ -18,8 +18,8 @@ const MAX_STRIDE: u64 = 64;
 /// What is known of the lines of a file to choose among them.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
-    lines: Vec<Entry>,
-    groups: Vec<Group>,
+    lines: Vec<EventLine>,
+    groups: Vec<MetricGroup>,
     group_of: HashMap<Vec<String>, usize>,
     extremes: HashMap<String, Extremes>,
     newest: Newest,
@@ -29,13 +29,13 @@ pub(super) struct Survey {
 
 /// A line of the file.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct EventLine {
     bytes: u64,
-    kind: Kind,
+    kind: LineKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum LineKind {
     /// Metrics, with the number of their group.
     Metrics(usize),
     Kept,
@@ -44,7 +44,7 @@ enum Kind {
 
 /// Events that report the same names.
 #[derive(Clone, Copy, Debug, Default)]
-struct Group {
+struct MetricGroup {
     events: u64,
     bytes: u64,
     /// Events of the group that [`Survey::choose`] has passed.
@@ -62,7 +62,7 @@ struct Extremes {
 
 /// The lines that stay.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Choice {
+pub(super) struct ThinningResult {
     /// Whether each line stays.
     pub keep: Vec<bool>,
     /// Number of events with metrics that do not stay.
@@ -71,21 +71,21 @@ pub(super) struct Choice {
 
 impl Survey {
     /// Takes the next line of the file, with its length in bytes; `None` is no event.
-    pub(super) fn push(&mut self, line: Option<Line<Event>>, bytes: u64) {
+    pub(super) fn push(&mut self, line: Option<TimedEvent<Event>>, bytes: u64) {
         let at = self.lines.len();
         let kind = match line.map(|line| line.event) {
-            None => Kind::Dropped,
-            Some(Event::Metrics(metrics)) => Kind::Metrics(self.measure(at, &metrics, bytes)),
+            None => LineKind::Dropped,
+            Some(Event::Metrics(metrics)) => LineKind::Metrics(self.measure(at, &metrics, bytes)),
             Some(event) => {
                 self.other_bytes += bytes;
                 if let Some(older) = self.newest.take(&event, at) {
                     self.other_bytes -= self.lines[older].bytes;
-                    self.lines[older].kind = Kind::Dropped;
+                    self.lines[older].kind = LineKind::Dropped;
                 }
-                Kind::Kept
+                LineKind::Kept
             }
         };
-        self.lines.push(Entry { bytes, kind });
+        self.lines.push(EventLine { bytes, kind });
     }
 
     fn measure(&mut self, at: usize, metrics: &Metrics, bytes: u64) -> usize {
@@ -100,7 +100,7 @@ impl Survey {
         }
         let names: Vec<String> = metrics.values.iter().map(|(name, _)| name.clone()).collect();
         let group = *self.group_of.entry(names).or_insert_with(|| {
-            self.groups.push(Group::default());
+            self.groups.push(MetricGroup::default());
             self.groups.len() - 1
         });
         self.groups[group].events += 1;
@@ -109,14 +109,14 @@ impl Survey {
     }
 
     /// Chooses lines of about `target` bytes.
-    pub(super) fn choose(mut self, target: u64) -> Choice {
+    pub(super) fn choose(mut self, target: u64) -> ThinningResult {
         let (small, stride) = self.stride(target);
         let mut keep: Vec<bool> = Vec::with_capacity(self.lines.len());
         for line in &self.lines {
             keep.push(match line.kind {
-                Kind::Kept => true,
-                Kind::Dropped => false,
-                Kind::Metrics(group) => {
+                LineKind::Kept => true,
+                LineKind::Dropped => false,
+                LineKind::Metrics(group) => {
                     let group = &mut self.groups[group];
                     group.seen += 1;
                     group.events <= small || (group.seen - 1).is_multiple_of(stride)
@@ -130,9 +130,10 @@ impl Survey {
             }
         }
         let lines = self.lines.iter().zip(&keep);
-        let dropped = lines.filter(|(line, keep)| matches!(line.kind, Kind::Metrics(_)) && !**keep);
+        let dropped =
+            lines.filter(|(line, keep)| matches!(line.kind, LineKind::Metrics(_)) && !**keep);
         let dropped = dropped.count() as u64;
-        Choice { keep, dropped }
+        ThinningResult { keep, dropped }
     }
 
     /// The size up to which a group is not thinned, and the stride at which larger ones are.
@@ -141,7 +142,7 @@ impl Survey {
         let mut choices =
             [SMALL_GROUP, 0].into_iter().flat_map(|small| strides().map(move |n| (small, n)));
         let bytes = |small: u64, stride: u64| {
-            let of_group = |group: &Group| {
+            let of_group = |group: &MetricGroup| {
                 if group.events <= small { group.bytes } else { group.bytes / stride }
             };
             self.other_bytes + self.groups.iter().map(of_group).sum::<u64>()

@@ -134,7 +134,7 @@ impl Clients {
         }
         let (hello, place) = self.exchange_hellos(&first, &mut timed, handshake)?;
         let is_visit = hello.glance || hello.brief;
-        let _attached = (!hello.glance).then(|| Place::take(&self.attached));
+        let _attached = (!hello.glance).then(|| ClientSlot::take(&self.attached));
         let link = self.hub.attach(hello.attachment);
         let writer = thread::Builder::new().name("nntop-client-out".into()).spawn({
             let (stream, log) = (stream.try_clone()?, Arc::clone(&self.log));
@@ -182,9 +182,9 @@ impl Clients {
         first: &[u8],
         stream: &mut Timed,
         handshake: u64,
-    ) -> Result<(ClientHello, Place), Refusal> {
+    ) -> Result<(ClientHello, ClientSlot), Refusal> {
         let hello: ClientHello = wire::read_hello(&mut first.chain(&mut *stream))?;
-        let place = Place::take(&self.connected);
+        let place = ClientSlot::take(&self.connected);
         // From here on the number of places is the limit.
         lock(&self.handshakes).end(handshake);
         let reserved = if hello.glance || hello.brief { MAX_VISITS } else { 0 };
@@ -391,20 +391,20 @@ fn lock(handshakes: &Mutex<Handshakes>) -> MutexGuard<'_, Handshakes> {
 }
 
 /// A place that is released when dropped.
-struct Place {
+struct ClientSlot {
     taken: Arc<AtomicUsize>,
     /// The number of taken places including this one.
     number: usize,
 }
 
-impl Place {
+impl ClientSlot {
     fn take(taken: &Arc<AtomicUsize>) -> Self {
         let number = taken.fetch_add(1, Ordering::SeqCst) + 1;
         Self { taken: Arc::clone(taken), number }
     }
 }
 
-impl Drop for Place {
+impl Drop for ClientSlot {
     fn drop(&mut self) {
         self.taken.fetch_sub(1, Ordering::SeqCst);
     }

@@ -17,7 +17,7 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
 
 /// Why a wait for clients ended.
 #[derive(Debug)]
-pub(super) enum Wake {
+pub(super) enum ListenerEvent {
     /// A client has connected.
     Connection(UnixStream),
     /// The other descriptor is readable.
@@ -70,7 +70,11 @@ impl Listener {
     ///
     /// # Errors
     /// If the system call fails.
-    pub(super) fn wait(&self, other: BorrowedFd<'_>, timeout: Duration) -> io::Result<Wake> {
+    pub(super) fn wait(
+        &self,
+        other: BorrowedFd<'_>,
+        timeout: Duration,
+    ) -> io::Result<ListenerEvent> {
         let mut polled = [
             PollFd::new(&self.socket, PollFlags::IN),
             PollFd::from_borrowed_fd(other, PollFlags::IN),
@@ -80,22 +84,22 @@ impl Listener {
             tv_nsec: timeout.subsec_nanos().into(),
         };
         match poll(&mut polled, Some(&timespec)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Wake::Timeout),
+            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(ListenerEvent::Timeout),
             Ok(_) => {}
             Err(error) => return Err(error.into()),
         }
         if !polled[1].revents().is_empty() {
-            return Ok(Wake::Other);
+            return Ok(ListenerEvent::Other);
         }
         match self.socket.accept() {
-            Ok((stream, _)) => Ok(Wake::Connection(stream)),
+            Ok((stream, _)) => Ok(ListenerEvent::Connection(stream)),
             Err(error) => {
                 if error.kind() != io::ErrorKind::WouldBlock {
                     // Without a free descriptor the client stays in the backlog, and an immediate
                     // retry would busy-wait.
                     std::thread::sleep(EXHAUSTED_PAUSE);
                 }
-                Ok(Wake::Timeout)
+                Ok(ListenerEvent::Timeout)
             }
         }
     }

@@ -15,14 +15,14 @@ pub(super) use listener::peer;
 use super::event_file::EventFile;
 use super::hub::Hub;
 use super::place::PlaceError;
-use super::record::{Record, RecordError};
+use super::record::{RecordError, RunRecord};
 use super::run_dir::RunDir;
 use crate::files::atomic;
-use crate::protocol::{Command, Event, Level, LogLine, Status};
+use crate::protocol::{Command, Event, LogLevel, LogLine, Status};
 use crate::train::{CheckpointError, ClaimError, SpawnError};
 use clients::Clients;
 use crossbeam_channel::{Receiver, unbounded};
-use listener::{Listener, Wake};
+use listener::{Listener, ListenerEvent};
 use log::Log;
 use process::Inherited;
 use recorder::Recorder;
@@ -37,7 +37,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use work::Work;
+use work::SessionWork;
 
 /// Interval at which the files are checked while a run is going.
 const TICK: Duration = Duration::from_secs(1);
@@ -112,11 +112,11 @@ pub fn serve(dir: &Path) -> Result<(), HostError> {
 
 struct Session {
     run: RunDir,
-    record: Record,
+    record: RunRecord,
     lock: File,
     listener: Listener,
     clients: Clients,
-    work: Work,
+    work: SessionWork,
     log: Arc<Log>,
     /// Readable once a signal has arrived.
     signals: UnixStream,
@@ -132,7 +132,7 @@ impl Session {
         if !run.is_locked_by(&lock) {
             return Err(HostError::NotStarted);
         }
-        let record = Record::read(&run)?;
+        let record = RunRecord::read(&run)?;
         // This process holds the lock, so any temporary file here belongs to a dead process.
         atomic::sweep(run.path());
         let log = Arc::new(Log::new(&run));
@@ -141,13 +141,14 @@ impl Session {
         // The socket must exist before a command starts, which may connect at once.
         let socket = run.place_socket(&record.id)?;
         let listener = Listener::bind(&socket).map_err(io_at(&socket))?;
-        let work = Work::start(&run, &record, &socket)?;
+        let work = SessionWork::start(&run, &record, &socket)?;
         let (over_sender, over) = unbounded();
         let (hub_sender, hub_events) = unbounded();
         if let Some(note) = &work.note {
             log.record(note);
             // The hub that receives it is started below.
-            let _ = hub_sender.send(Event::Log(LogLine { level: Level::Info, text: note.clone() }));
+            let _ =
+                hub_sender.send(Event::Log(LogLine { level: LogLevel::Info, text: note.clone() }));
         }
         let interrupted = Arc::new(AtomicBool::new(false));
         let waiting = Arc::new(AtomicBool::new(false));
@@ -197,9 +198,9 @@ impl Session {
             over |= self.over.try_recv().is_ok();
             let tick = if over { LAST_TICK } else { TICK };
             match self.listener.wait(self.signals.as_fd(), tick) {
-                Ok(Wake::Connection(stream)) => self.clients.serve(stream),
-                Ok(Wake::Other) => return self.end_on_signal(over),
-                Ok(Wake::Timeout) => {}
+                Ok(ListenerEvent::Connection(stream)) => self.clients.serve(stream),
+                Ok(ListenerEvent::Other) => return self.end_on_signal(over),
+                Ok(ListenerEvent::Timeout) => {}
                 Err(error) => {
                     self.log.record(format_args!("cannot wait for clients: {error}"));
                     thread::sleep(TICK);

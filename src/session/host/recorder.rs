@@ -3,8 +3,8 @@
 
 use super::log::Log;
 use crate::protocol::{
-    Activity, Event, Level, LogLine, Outcome, PauseLevel, RunInfo, RunKind, Status, Tunable, Tune,
-    Tuned,
+    Activity, Event, LogLevel, LogLine, Outcome, PauseLevel, RunInfo, RunKind, Status, Tunable,
+    Tune, Tuned,
 };
 use crate::session::event_file::EventFile;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -92,13 +92,13 @@ impl Recorder {
             return;
         }
         let (level, text) = match result {
-            Ok(()) => (Level::Info, "events are written again, none was lost".to_string()),
+            Ok(()) => (LogLevel::Info, "events are written again, none was lost".to_string()),
             Err(error) => {
                 let text = format!(
                     "events cannot be written: {error}; the run goes on, and they are written as \
                      soon as there is room"
                 );
-                (Level::Error, text)
+                (LogLevel::Error, text)
             }
         };
         self.log.record(&text);
@@ -114,7 +114,7 @@ impl Recorder {
                  were dropped; the first, smallest, largest and last value of each metric are kept"
             );
             self.log.record(&text);
-            let _ = self.hub.send(Event::Log(LogLine { level: Level::Info, text }));
+            let _ = self.hub.send(Event::Log(LogLine { level: LogLevel::Info, text }));
         }
     }
 

@@ -7,7 +7,7 @@ use crate::jobs::{EnsembleRecipe, Running, train_ensemble};
 use crate::protocol::{Command, Event};
 use crate::session::command;
 use crate::session::event_file::checkpoint_of;
-use crate::session::record::{Record, Task, Training};
+use crate::session::record::{RunRecord, SessionTask, Training};
 use crate::session::reporter::Reports;
 use crate::session::run_dir::RunDir;
 use crate::spec::defaults::describe_choices;
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 /// The command and event channels of the work. Its thread ends with the process.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(super) struct SessionWork {
     pub commands: Sender<Command>,
     pub events: Receiver<Event>,
     /// A message about its start, for the log and the clients.
@@ -30,19 +30,24 @@ pub(super) struct Work {
     _claim: Option<CheckpointClaim>,
 }
 
-impl Work {
+impl SessionWork {
     /// Starts the task of a run's record. The session already listens at `socket`.
-    pub(super) fn start(run: &RunDir, record: &Record, socket: &Path) -> Result<Self, HostError> {
+    pub(super) fn start(
+        run: &RunDir,
+        record: &RunRecord,
+        socket: &Path,
+    ) -> Result<Self, HostError> {
         let id = &record.id;
-        if let Task::Training(training) | Task::Ensemble { training, .. } = &record.task
+        if let SessionTask::Training(training) | SessionTask::Ensemble { training, .. } =
+            &record.task
             && let Some(file) = &training.save
         {
             // A session that was killed while saving the model left a temporary file there.
             atomic::sweep_beside(file);
         }
         match &record.task {
-            Task::Training(training) => train(run, id, training),
-            Task::Experiment { id, quick, seed } => {
+            SessionTask::Training(training) => train(run, id, training),
+            SessionTask::Experiment { id, quick, seed } => {
                 let old = move_events_aside(run)?;
                 let note = old.map(|old| {
                     let old = old.display();
@@ -52,7 +57,7 @@ impl Work {
                 });
                 Ok(Self { note, ..experiment(id, *quick, *seed)? })
             }
-            Task::Command(spec) => {
+            SessionTask::Command(spec) => {
                 let resume_from = checkpoint_of(run);
                 let command::Started { commands, events, reports } =
                     command::start(run, spec, socket, resume_from.as_deref())
@@ -60,12 +65,12 @@ impl Work {
                 let note = resume_from.map(|path| format!("the command goes on from {path}"));
                 Ok(Self { commands, events, note, reports: Some(reports), _claim: None })
             }
-            Task::Script(spec) => {
+            SessionTask::Script(spec) => {
                 let command::Started { commands, events, reports } = command::follow(run, spec)
                     .map_err(|source| HostError::Io { what: spec.title(), source })?;
                 Ok(Self { commands, events, note: None, reports: Some(reports), _claim: None })
             }
-            Task::Ensemble { training, networks } => {
+            SessionTask::Ensemble { training, networks } => {
                 move_events_aside(run)?;
                 ensemble(run, training, *networks)
             }
@@ -73,7 +78,7 @@ impl Work {
     }
 }
 
-fn train(run: &RunDir, id: &str, training: &Training) -> Result<Work, HostError> {
+fn train(run: &RunDir, id: &str, training: &Training) -> Result<SessionWork, HostError> {
     let requested = training.policy();
     let owner = format!("run {id}");
     let claim = requested.as_ref().map(|policy| CheckpointClaim::take(&policy.dir, &owner, false));
@@ -81,7 +86,7 @@ fn train(run: &RunDir, id: &str, training: &Training) -> Result<Work, HostError>
     let options = options(run, training, requested)?;
     let handle = RunHandle::spawn(training.spec.clone(), options)?;
     let RunHandle { commands, events, .. } = handle;
-    Ok(Work { commands, events, note: None, reports: None, _claim: claim })
+    Ok(SessionWork { commands, events, note: None, reports: None, _claim: claim })
 }
 
 /// Options of the training: its own checkpoints in addition to the requested ones. It resumes from
@@ -110,15 +115,15 @@ fn options(
     })
 }
 
-fn experiment(id: &str, quick: bool, seed: u64) -> Result<Work, HostError> {
+fn experiment(id: &str, quick: bool, seed: u64) -> Result<SessionWork, HostError> {
     let experiment = book::find(id).ok_or_else(|| HostError::NoExperiment(id.into()))?;
     let options = jobs::Options { quick, seed, ..jobs::Options::default() };
     let running = Running::spawn(experiment, options).map_err(HostError::no_thread)?;
     let Running { commands, events, .. } = running;
-    Ok(Work { commands, events, note: None, reports: None, _claim: None })
+    Ok(SessionWork { commands, events, note: None, reports: None, _claim: None })
 }
 
-fn ensemble(run: &RunDir, training: &Training, networks: u32) -> Result<Work, HostError> {
+fn ensemble(run: &RunDir, training: &Training, networks: u32) -> Result<SessionWork, HostError> {
     let Training { spec, pace, save, .. } = training.clone();
     let options =
         jobs::Options { seed: spec.seed, pace, keep_trying: true, ..jobs::Options::default() };
@@ -127,7 +132,7 @@ fn ensemble(run: &RunDir, training: &Training, networks: u32) -> Result<Work, Ho
     let ensemble = EnsembleRecipe { spec, networks, dataset: None, save, checkpoints };
     let running = train_ensemble(ensemble, options).map_err(HostError::no_thread)?;
     let Running { commands, events, .. } = running;
-    Ok(Work { commands, events, note: None, reports: None, _claim: None })
+    Ok(SessionWork { commands, events, note: None, reports: None, _claim: None })
 }
 
 /// Moves the events from before an interruption aside and returns the file. The run reports them

@@ -1,6 +1,6 @@
 use super::subscriber::ROOM_FOR_ANSWERS;
 use super::*;
-use crate::protocol::{Content, EpochStats, Outcome, Progress, Update, What};
+use crate::protocol::{Content, EpochStats, Outcome, ProbeQuery, Progress, Update};
 
 struct Rig {
     hub: Hub,
@@ -65,7 +65,7 @@ fn a_late_client_first_gets_the_whole_history() {
 #[test]
 fn the_run_watches_the_union_of_the_clients_probes() {
     let rig = rig();
-    let probes = [What::Confusion, What::Gradients].map(Probe::live);
+    let probes = [ProbeQuery::Confusion, ProbeQuery::Gradients].map(Probe::live);
     let links = [Attachment::Control, Attachment::ReadOnly].map(|a| rig.hub.attach(a));
     let next = || rig.commands.recv_timeout(Duration::from_secs(20)).unwrap();
     links[0].commands.send(Command::Watch(vec![probes[0].clone()])).unwrap();
@@ -86,7 +86,7 @@ fn the_run_watches_the_union_of_the_clients_probes() {
 #[test]
 fn frames_go_to_clients_that_watch_them_known_ones_at_once() {
     let rig = rig();
-    let probes = [What::Confusion, What::Gradients].map(Probe::live);
+    let probes = [ProbeQuery::Confusion, ProbeQuery::Gradients].map(Probe::live);
     let frame = |probe: &Probe| {
         let content = Content::Unavailable(String::new());
         Event::Frame(Box::new(Frame { probe: probe.clone(), epoch: 1, batch: 0, content }))
@@ -179,17 +179,17 @@ fn an_answer_waits_for_a_client_that_is_behind() {
 fn watched_probes_are_deduplicated_limited_and_shared_fairly() {
     let rig = rig();
     let [greedy, modest] = [(); 2].map(|()| rig.hub.attach(Attachment::ReadOnly));
-    let digit = |index| Probe::live(What::Digit { index });
+    let digit = |index| Probe::live(ProbeQuery::Digit { index });
     let twice = (0..100_000).flat_map(|index| [digit(index), digit(index)]);
     greedy.commands.send(Command::Watch(twice.collect())).unwrap();
-    modest.commands.send(Command::Watch(vec![Probe::live(What::Gradients)])).unwrap();
+    modest.commands.send(Command::Watch(vec![Probe::live(ProbeQuery::Gradients)])).unwrap();
     loop {
         let command = rig.commands.recv_timeout(Duration::from_secs(20)).unwrap();
         let Command::Watch(probes) = command else { panic!("{command:?}") };
         let distinct: BTreeSet<&Probe> = probes.iter().collect();
         assert_eq!(distinct.len(), probes.len());
         assert!(probes.len() <= MAX_PROBES, "{}", probes.len());
-        if probes.contains(&Probe::live(What::Gradients)) {
+        if probes.contains(&Probe::live(ProbeQuery::Gradients)) {
             break;
         }
     }
@@ -243,7 +243,7 @@ fn a_busy_run_blocks_the_client_that_sends_commands() {
 #[test]
 fn unread_answers_do_not_accumulate_and_the_newest_arrives() {
     let rig = rig();
-    let probe = Probe::live(What::Biases { layer: 0 });
+    let probe = Probe::live(ProbeQuery::Biases { layer: 0 });
     let link = rig.hub.attach(Attachment::ReadOnly);
     link.commands.send(Command::Watch(vec![probe.clone()])).unwrap();
     rig.commands.recv_timeout(Duration::from_secs(20)).unwrap();

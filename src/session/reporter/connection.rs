@@ -4,7 +4,7 @@
 //! that do not fit in the queue of a script that does not read them are dropped with a warning.
 
 use super::message::{Hello, Message, REPORTER_PROTOCOL};
-use crate::protocol::{Level, Untrusted};
+use crate::protocol::{LogLevel, Untrusted};
 use crate::session::record::now;
 use crate::session::wire::MAX_HELLO;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -40,7 +40,7 @@ pub(in crate::session) struct Incoming {
 
 /// A message from a script, with the number of its connection.
 #[derive(Debug)]
-pub(in crate::session) enum Report {
+pub(in crate::session) enum ReporterEvent {
     Connected { number: u64, commands: Sender<Value>, hello: Hello },
     Message(u64, Box<Message>),
     Gone(u64),
@@ -49,7 +49,7 @@ pub(in crate::session) enum Report {
 /// The endpoint for scripts, which forwards their messages to the source of events.
 #[derive(Clone, Debug)]
 pub(in crate::session) struct Reports {
-    to: Sender<Report>,
+    to: Sender<ReporterEvent>,
     /// The process id of the connected script.
     current: Arc<Mutex<Option<u32>>>,
     numbers: Arc<AtomicU64>,
@@ -71,7 +71,7 @@ pub(in crate::session) fn refuse(mut stream: &UnixStream, reason: &str) {
 }
 
 impl Reports {
-    pub(in crate::session) fn new(run: String) -> (Self, Receiver<Report>) {
+    pub(in crate::session) fn new(run: String) -> (Self, Receiver<ReporterEvent>) {
         // Bounded, so that a script cannot fill the memory: its socket buffer fills instead.
         let (to, reports) = bounded(1024);
         (Self { to, current: Arc::default(), numbers: Arc::default(), run }, reports)
@@ -124,10 +124,10 @@ impl Reports {
             let _ = out.shutdown(Shutdown::Both);
         })?;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        self.send(Report::Connected { number, commands, hello });
+        self.send(ReporterEvent::Connected { number, commands, hello });
         self.read_lines(&mut input, number);
         // The source drops the commands' channel, which ends the writing thread.
-        self.send(Report::Gone(number));
+        self.send(ReporterEvent::Gone(number));
         let _ = stream.shutdown(Shutdown::Both);
         // The log already contains any panic.
         let _ = writer.join();
@@ -136,7 +136,7 @@ impl Reports {
 
     fn read_lines(&self, input: &mut impl BufRead, number: u64) {
         let note = |level, text| {
-            self.send(Report::Message(number, Box::new(Message::Note { level, text })));
+            self.send(ReporterEvent::Message(number, Box::new(Message::Note { level, text })));
         };
         let (mut line, mut invalid) = (Vec::new(), 0);
         loop {
@@ -151,7 +151,7 @@ impl Reports {
                     let text = format!(
                         "the script was disconnected: a line of more than {MAX_LINE} bytes"
                     );
-                    note(Level::Warning, text);
+                    note(LogLevel::Warning, text);
                 }
                 return;
             }
@@ -159,7 +159,7 @@ impl Reports {
                 continue;
             }
             match Message::parse(&line, now()) {
-                Ok(message) => self.send(Report::Message(number, Box::new(message))),
+                Ok(message) => self.send(ReporterEvent::Message(number, Box::new(message))),
                 Err(error) => {
                     invalid += 1;
                     if invalid == 1 {
@@ -167,10 +167,10 @@ impl Reports {
                         let begin = Untrusted::from(begin.trim_end());
                         let text =
                             format!("an invalid line of the script was skipped: {error}: {begin}");
-                        note(Level::Warning, text);
+                        note(LogLevel::Warning, text);
                     } else if invalid == MAX_WRONG_LINES {
                         let text = "the script was disconnected: most of its lines are invalid";
-                        note(Level::Warning, text.into());
+                        note(LogLevel::Warning, text.into());
                         return;
                     }
                 }
@@ -178,25 +178,25 @@ impl Reports {
         }
     }
 
-    fn send(&self, report: Report) {
+    fn send(&self, report: ReporterEvent) {
         // The source lives as long as the session.
         let _ = self.to.send(report);
     }
 
     /// Reserves the only place until it is dropped; `None` if it is taken.
-    fn take_place(&self, pid: u32) -> Option<Place> {
+    fn take_place(&self, pid: u32) -> Option<ConnectedScript> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.is_some() {
             return None;
         }
         *current = Some(pid);
-        Some(Place(Arc::clone(&self.current)))
+        Some(ConnectedScript(Arc::clone(&self.current)))
     }
 }
 
-struct Place(Arc<Mutex<Option<u32>>>);
+struct ConnectedScript(Arc<Mutex<Option<u32>>>);
 
-impl Drop for Place {
+impl Drop for ConnectedScript {
     fn drop(&mut self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

@@ -2,12 +2,12 @@
 
 use super::encoding::floats;
 use super::message::number;
-use crate::protocol::{Content, LayerStats, Tensor, What};
+use crate::protocol::{Content, LayerStats, ProbeQuery, Tensor};
 use serde::Deserialize;
 use serde_json::Value;
 
 #[derive(Deserialize)]
-struct Weights {
+struct WeightsMessage {
     /// Number of rows, then the shape of a row.
     shape: Vec<u32>,
     values: String,
@@ -15,7 +15,7 @@ struct Weights {
 }
 
 #[derive(Deserialize)]
-struct Activation {
+struct ActivationMessage {
     shape: Vec<u32>,
     values: String,
 }
@@ -24,42 +24,43 @@ struct Activation {
 ///
 /// # Errors
 /// What does not match the probe.
-pub(in crate::session) fn content(what: &What, frame: Value) -> Result<Content, String> {
+pub(in crate::session) fn content(what: &ProbeQuery, frame: Value) -> Result<Content, String> {
     let problem = |error: serde_json::Error| error.to_string();
     match what {
-        What::Weights { .. } => {
-            let weights: Weights = serde_json::from_value(frame).map_err(problem)?;
+        ProbeQuery::Weights { .. } => {
+            let weights: WeightsMessage = serde_json::from_value(frame).map_err(problem)?;
             rows(&weights)
         }
-        What::Biases { .. } => {
+        ProbeQuery::Biases { .. } => {
             let text = frame.get("values").and_then(Value::as_str).unwrap_or_default();
             let values = floats(text).ok_or("the values are not base64 of numbers")?;
             Ok(Content::Biases { values })
         }
-        What::Histogram { .. } => {
+        ProbeQuery::Histogram { .. } => {
             let end = |key: &str| frame.get(key).and_then(number).unwrap_or_default() as f32;
             let (low, high) = (end("low"), end("high"));
             let counts = frame.get("counts").cloned().unwrap_or_default();
             let counts = serde_json::from_value(counts).map_err(problem)?;
             Ok(Content::Histogram { low, high, counts })
         }
-        What::Gradients => {
+        ProbeQuery::Gradients => {
             let layers = frame.get("layers").and_then(Value::as_array).ok_or("has no layers")?;
             Ok(Content::Gradients { layers: layers.iter().map(layer).collect() })
         }
-        What::Activations { .. } => {
+        ProbeQuery::Activations { .. } => {
             let layers = frame.get("layers").cloned().unwrap_or_default();
-            let layers: Vec<Activation> = serde_json::from_value(layers).map_err(problem)?;
+            let layers: Vec<ActivationMessage> = serde_json::from_value(layers).map_err(problem)?;
             let layers: Result<Vec<Tensor>, String> = layers.iter().map(activation).collect();
             Ok(Content::Activations { layers: layers? })
         }
-        What::Digits(_) | What::Digit { .. } | What::Confusion | What::Snapshots => {
-            Err("a reporter is not asked for this".into())
-        }
+        ProbeQuery::Digits(_)
+        | ProbeQuery::Digit { .. }
+        | ProbeQuery::Confusion
+        | ProbeQuery::Snapshots => Err("a reporter is not asked for this".into()),
     }
 }
 
-fn rows(weights: &Weights) -> Result<Content, String> {
+fn rows(weights: &WeightsMessage) -> Result<Content, String> {
     let values = floats(&weights.values).ok_or("the weights are not base64 of numbers")?;
     let Some((&count, shape)) = weights.shape.split_first() else {
         return Err("the weights have no shape".into());
@@ -73,7 +74,7 @@ fn rows(weights: &Weights) -> Result<Content, String> {
     Ok(Content::Weights { rows: values.chunks(size).map(row).collect(), largest: weights.largest })
 }
 
-fn activation(raw: &Activation) -> Result<Tensor, String> {
+fn activation(raw: &ActivationMessage) -> Result<Tensor, String> {
     let values = floats(&raw.values).ok_or("the activations are not base64 of numbers")?;
     let shape = three(&raw.shape);
     if size_of(shape) != values.len() {
@@ -116,7 +117,7 @@ mod tests {
 
     #[test]
     fn weights_are_decoded_to_tensors() {
-        let what = What::Weights { layer: 0, first: 0, count: 2 };
+        let what = ProbeQuery::Weights { layer: 0, first: 0, count: 2 };
         // [1, 1, 1, 1] in single precision.
         let values = "AACAPwAAgD8AAIA/AACAPw==";
         let frame = json!({"shape": [2, 2], "values": values, "largest": 1.0});
@@ -127,13 +128,13 @@ mod tests {
         assert_eq!(rows[1], Tensor { shape: [1, 1, 2], values: vec![1.0, 1.0] });
         let torn = json!({"shape": [2, 3], "values": values, "largest": 1.0});
         assert!(content(&what, torn).unwrap_err().contains("4 weights for 2 rows"));
-        assert!(content(&What::Confusion, json!({})).is_err());
+        assert!(content(&ProbeQuery::Confusion, json!({})).is_err());
     }
 
     #[test]
     fn a_missing_norm_is_nan() {
         let frame = json!({"layers": [{"layer": 2, "weights": 0.5, "biases": null}]});
-        let Ok(Content::Gradients { layers }) = content(&What::Gradients, frame) else {
+        let Ok(Content::Gradients { layers }) = content(&ProbeQuery::Gradients, frame) else {
             panic!("gradients")
         };
         assert_eq!((layers[0].layer, layers[0].weight_gradient_norm), (2, 0.5));

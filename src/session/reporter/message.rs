@@ -4,8 +4,8 @@
 //! newer clients can send more. All lists and texts are limited.
 
 use super::encoding::base64;
-use super::predictions::Predictions;
-use crate::protocol::{LayerInfo, Level, Media, MediaBody, Metrics};
+use super::predictions::ReportedPredictions;
+use crate::protocol::{LayerInfo, LogLevel, Media, MediaBody, Metrics};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -44,7 +44,7 @@ pub(in crate::session) enum Message {
     /// Hyper-parameters.
     Config(Vec<(String, String)>),
     Media(Media),
-    Predictions(Box<Predictions>),
+    Predictions(Box<ReportedPredictions>),
     /// The layers of a watched model.
     Layers(Vec<LayerInfo>),
     /// The script can write a checkpoint on request.
@@ -56,7 +56,7 @@ pub(in crate::session) enum Message {
         step: i64,
     },
     Note {
-        level: Level,
+        level: LogLevel,
         text: String,
     },
     /// The script started or stopped waiting between two steps.
@@ -64,7 +64,7 @@ pub(in crate::session) enum Message {
         held: bool,
         step: i64,
     },
-    Answer(Answer),
+    Answer(Acknowledgement),
     /// Number of completed steps.
     At(i64),
     /// Number of samples that were dropped because the queue was full.
@@ -78,7 +78,7 @@ pub(in crate::session) enum Message {
 /// The answer to a command.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
-pub(in crate::session) struct Answer {
+pub(in crate::session) struct Acknowledgement {
     #[serde(rename = "ack")]
     pub id: u64,
     pub step: i64,
@@ -165,7 +165,7 @@ impl Message {
             return Ok(Self::Media(Media { tag, step, body: histogram_of(histogram)? }));
         }
         if let Some(predictions) = take("predictions") {
-            let predictions = Predictions::parse(predictions, step);
+            let predictions = ReportedPredictions::parse(predictions, step);
             return predictions
                 .map(|predictions| Self::Predictions(Box::new(predictions)))
                 .map_err(|problem| wrong("predictions", problem));
@@ -217,7 +217,7 @@ pub(super) fn number(value: &Value) -> Option<f64> {
     }
 }
 
-impl Answer {
+impl Acknowledgement {
     /// A value of an answer as a number.
     pub(in crate::session) fn number(value: Option<&Value>) -> Option<f64> {
         number(value?)
@@ -248,9 +248,9 @@ fn config_of(config: Value) -> Result<Message, MessageError> {
 
 fn note_of(note: &Value) -> Message {
     let level = match note.get("level").and_then(Value::as_str) {
-        Some("error") => Level::Error,
-        Some("warning") => Level::Warning,
-        _ => Level::Info,
+        Some("error") => LogLevel::Error,
+        Some("warning") => LogLevel::Warning,
+        _ => LogLevel::Info,
     };
     Message::Note { level, text: truncate(text_at(note, "text"), MAX_TEXT_LENGTH) }
 }
@@ -281,22 +281,22 @@ fn image_of(image: Value) -> Result<MediaBody, MessageError> {
 }
 
 #[derive(Deserialize)]
-struct Histogram {
+struct HistogramMessage {
     low: f64,
     high: f64,
     counts: Vec<u32>,
 }
 
 fn histogram_of(histogram: Value) -> Result<MediaBody, MessageError> {
-    let histogram: Histogram =
+    let histogram: HistogramMessage =
         serde_json::from_value(histogram).map_err(|error| wrong("histogram", error))?;
-    let Histogram { low, high, mut counts } = histogram;
+    let HistogramMessage { low, high, mut counts } = histogram;
     counts.truncate(MAX_BINS);
     Ok(MediaBody::Histogram { low, high, counts })
 }
 
 #[derive(Deserialize)]
-struct Layer {
+struct LayerMessage {
     name: String,
     #[serde(default)]
     kind: String,
@@ -308,7 +308,7 @@ struct Layer {
 }
 
 fn layers_of(layers: Value) -> Result<Message, MessageError> {
-    let layers: Vec<Layer> =
+    let layers: Vec<LayerMessage> =
         serde_json::from_value(layers).map_err(|error| wrong("layers", error))?;
     let described = layers.into_iter().take(MAX_LAYERS).map(|layer| {
         let side = |at: usize| layer.shape.get(at).copied().unwrap_or(1);

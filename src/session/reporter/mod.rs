@@ -14,9 +14,9 @@ mod requests;
 
 pub(super) use client_file::install;
 pub use client_file::{PROTOCOL_TEXT, PYTHON_CLIENT};
-pub(super) use connection::{Incoming, Report, Reports, is_script, refuse};
+pub(super) use connection::{Incoming, ReporterEvent, Reports, is_script, refuse};
 pub(super) use frames::content;
 pub use message::REPORTER_PROTOCOL;
-pub(super) use message::{Answer, Message};
-pub(super) use predictions::Predictions;
-pub(super) use requests::{Answered, Reporter, Request};
+pub(super) use message::{Acknowledgement, Message};
+pub(super) use predictions::ReportedPredictions;
+pub(super) use requests::{Answered, Reporter, ScriptRequest};

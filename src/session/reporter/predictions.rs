@@ -3,7 +3,9 @@
 
 use super::encoding::{base64, floats};
 use crate::files::{atomic, read};
-use crate::protocol::{Card, Content, DigitFilter, DigitOrder, DigitQuery, Verdict, What};
+use crate::protocol::{
+    Card, Content, DigitFilter, DigitOrder, DigitQuery, PredictionFilter, ProbeQuery,
+};
 use crate::session::run_dir::RunDir;
 use crate::session::wire;
 use serde::{Deserialize, Serialize};
@@ -20,7 +22,7 @@ const MAX_CLASS_LENGTH: usize = 60;
 
 /// Labels, probabilities and images of a validation set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(in crate::session) struct Predictions {
+pub(in crate::session) struct ReportedPredictions {
     pub step: i64,
     pub classes: Vec<String>,
     /// Width, height and channels of an image; 0 without images.
@@ -35,7 +37,7 @@ pub(in crate::session) struct Predictions {
 
 /// The message of the script.
 #[derive(Deserialize)]
-struct Raw {
+struct PredictionsMessage {
     labels: Vec<i64>,
     probabilities: String,
     #[serde(default)]
@@ -50,14 +52,15 @@ struct Raw {
     pixels: String,
 }
 
-impl Predictions {
+impl ReportedPredictions {
     /// Parses the value of a message.
     ///
     /// # Errors
     /// What is inconsistent.
     pub(super) fn parse(value: Value, step: i64) -> Result<Self, String> {
         let step = value.get("step").and_then(Value::as_i64).unwrap_or(step);
-        let raw: Raw = serde_json::from_value(value).map_err(|error| error.to_string())?;
+        let raw: PredictionsMessage =
+            serde_json::from_value(value).map_err(|error| error.to_string())?;
         let probabilities =
             floats(&raw.probabilities).ok_or("the probabilities are not base64 of numbers")?;
         let count = raw.labels.len();
@@ -136,11 +139,11 @@ impl Predictions {
     }
 
     /// The answer to a probe of the validation set; `None` for other probes.
-    pub(in crate::session) fn answer(&self, what: &What) -> Option<Content> {
+    pub(in crate::session) fn answer(&self, what: &ProbeQuery) -> Option<Content> {
         Some(match what {
-            What::Confusion => self.confusion(),
-            What::Digits(query) => self.list(query),
-            What::Digit { index } => self.one(*index as usize),
+            ProbeQuery::Confusion => self.confusion(),
+            ProbeQuery::Digits(query) => self.list(query),
+            ProbeQuery::Digit { index } => self.one(*index as usize),
             _ => return None,
         })
     }
@@ -194,9 +197,9 @@ impl Predictions {
     fn matches(&self, index: usize, filter: DigitFilter) -> bool {
         let (label, predicted) = (self.labels[index], self.predicted[index]);
         let verdict = match filter.verdict {
-            Verdict::All => true,
-            Verdict::Right => label == predicted,
-            Verdict::Wrong => label != predicted,
+            PredictionFilter::All => true,
+            PredictionFilter::Right => label == predicted,
+            PredictionFilter::Wrong => label != predicted,
         };
         verdict
             && filter.label.is_none_or(|wanted| wanted == label)
@@ -242,7 +245,7 @@ mod tests {
     use serde_json::json;
 
     /// Three samples of two classes: one right, one wrong, one more confidently wrong.
-    fn predictions() -> Predictions {
+    fn predictions() -> ReportedPredictions {
         let rows: [f32; 6] = [0.75, 0.25, 0.375, 0.625, 0.125, 0.875];
         let bytes: Vec<u8> = rows.iter().flat_map(|value| value.to_le_bytes()).collect();
         let value = json!({
@@ -250,7 +253,7 @@ mod tests {
             "probabilities": encode(&bytes),
             "width": 2, "height": 1, "channels": 3, "pixels": encode(&[7; 18]),
         });
-        Predictions::parse(value, 0).unwrap()
+        ReportedPredictions::parse(value, 0).unwrap()
     }
 
     fn encode(bytes: &[u8]) -> String {
@@ -272,7 +275,7 @@ mod tests {
     fn misclassified_samples_are_listed_with_their_images() {
         let predictions = predictions();
         assert_eq!((predictions.step, predictions.image), (40, [2, 1, 3]));
-        let filter = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
+        let filter = DigitFilter { verdict: PredictionFilter::Wrong, ..DigitFilter::default() };
         let query = DigitQuery {
             filter,
             order: DigitOrder::ConfidentlyWrong,
@@ -282,7 +285,7 @@ mod tests {
             ..DigitQuery::default()
         };
         let Some(Content::Digits { total, selected_rank, cards }) =
-            predictions.answer(&What::Digits(query))
+            predictions.answer(&ProbeQuery::Digits(query))
         else {
             panic!("a list")
         };
@@ -290,25 +293,26 @@ mod tests {
         let shown: Vec<_> = cards.iter().map(|card| (card.index, card.prediction)).collect();
         assert_eq!(shown, [(2, 1), (1, 1)], "the most confidently wrong first");
         assert_eq!(cards[0].pixels, [7; 6]);
-        let Some(Content::Confusion { classes, counts }) = predictions.answer(&What::Confusion)
+        let Some(Content::Confusion { classes, counts }) =
+            predictions.answer(&ProbeQuery::Confusion)
         else {
             panic!("a matrix")
         };
         assert_eq!((classes, counts), (2, vec![1, 2, 0, 0]));
-        assert!(predictions.answer(&What::Gradients).is_none());
+        assert!(predictions.answer(&ProbeQuery::Gradients).is_none());
     }
 
     #[test]
     fn predictions_are_stored_and_a_damaged_file_is_ignored() {
         let state = tempfile::tempdir().unwrap();
         let run = Home::at(state.path()).create(None).unwrap();
-        assert_eq!(Predictions::of(&run), None);
+        assert_eq!(ReportedPredictions::of(&run), None);
         let mut predictions = predictions();
         predictions.store(&run).unwrap();
-        assert_eq!(Predictions::of(&run), Some(predictions.clone()));
+        assert_eq!(ReportedPredictions::of(&run), Some(predictions.clone()));
         predictions.predicted[0] = 9;
         predictions.store(&run).unwrap();
-        assert_eq!(Predictions::of(&run), None);
+        assert_eq!(ReportedPredictions::of(&run), None);
     }
 
     #[test]
@@ -322,7 +326,7 @@ mod tests {
                 "3 bytes of pixels for 1 images of 9×0×0",
             ),
         ] {
-            let error = Predictions::parse(value, 0).unwrap_err();
+            let error = ReportedPredictions::parse(value, 0).unwrap_err();
             assert!(error.contains(problem), "{error}");
         }
     }

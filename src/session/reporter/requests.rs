@@ -1,7 +1,7 @@
 //! The requests to a connected script, and the answers that are outstanding.
 
-use super::message::Answer;
-use crate::protocol::{Probe, What};
+use super::message::Acknowledgement;
+use crate::protocol::{Probe, ProbeQuery};
 use crossbeam_channel::Sender;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A request to a script.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::session) enum Request {
+pub(in crate::session) enum ScriptRequest {
     Hold,
     Resume,
     Step(u32),
@@ -28,7 +28,7 @@ pub(in crate::session) enum Request {
     Probe(Probe),
 }
 
-impl Request {
+impl ScriptRequest {
     fn message(&self, id: u64) -> Value {
         match self {
             Self::Hold => json!({"id": id, "command": "hold"}),
@@ -49,18 +49,21 @@ impl Request {
     }
 }
 
-fn probe_message(what: &What) -> Value {
+fn probe_message(what: &ProbeQuery) -> Value {
     match what {
-        What::Weights { layer, first, count } => {
+        ProbeQuery::Weights { layer, first, count } => {
             json!({"what": "weights", "layer": layer, "first": first, "count": count})
         }
-        What::Biases { layer } => json!({"what": "biases", "layer": layer}),
-        What::Histogram { layer, bins } => {
+        ProbeQuery::Biases { layer } => json!({"what": "biases", "layer": layer}),
+        ProbeQuery::Histogram { layer, bins } => {
             json!({"what": "histogram", "layer": layer, "bins": bins})
         }
-        What::Activations { index } => json!({"what": "activations", "index": index}),
-        What::Gradients => json!({"what": "gradients"}),
-        What::Digits(_) | What::Digit { .. } | What::Confusion | What::Snapshots => json!({}),
+        ProbeQuery::Activations { index } => json!({"what": "activations", "index": index}),
+        ProbeQuery::Gradients => json!({"what": "gradients"}),
+        ProbeQuery::Digits(_)
+        | ProbeQuery::Digit { .. }
+        | ProbeQuery::Confusion
+        | ProbeQuery::Snapshots => json!({}),
     }
 }
 
@@ -71,7 +74,7 @@ pub(in crate::session) struct Reporter {
     pub number: u64,
     commands: Sender<Value>,
     last_id: u64,
-    waiting: BTreeMap<u64, Request>,
+    waiting: BTreeMap<u64, ScriptRequest>,
     /// It has a function that writes a checkpoint.
     pub can_save: bool,
     /// It reported its layers.
@@ -83,8 +86,8 @@ pub(in crate::session) struct Reporter {
 /// An answer with its request.
 #[derive(Debug)]
 pub(in crate::session) struct Answered {
-    pub request: Request,
-    pub answer: Answer,
+    pub request: ScriptRequest,
+    pub answer: Acknowledgement,
 }
 
 impl Reporter {
@@ -102,7 +105,7 @@ impl Reporter {
 
     /// Sends a request; returns false if the queue is full because the script does not read it.
     #[must_use]
-    pub(in crate::session) fn request(&mut self, request: Request) -> bool {
+    pub(in crate::session) fn request(&mut self, request: ScriptRequest) -> bool {
         self.last_id += 1;
         let sent = self.commands.try_send(request.message(self.last_id)).is_ok();
         if sent {
@@ -112,14 +115,14 @@ impl Reporter {
     }
 
     /// Whether a request that satisfies `matches` has no answer yet.
-    pub(in crate::session) fn is_waiting(&self, matches: impl Fn(&Request) -> bool) -> bool {
+    pub(in crate::session) fn is_waiting(&self, matches: impl Fn(&ScriptRequest) -> bool) -> bool {
         self.waiting.values().any(matches)
     }
 
     /// Finds the request that an answer belongs to; `None` if there is none.
-    pub(in crate::session) fn take(&mut self, answer: Answer) -> Option<Answered> {
+    pub(in crate::session) fn take(&mut self, answer: Acknowledgement) -> Option<Answered> {
         let request = self.waiting.remove(&answer.id)?;
-        if let Request::Probe(probe) = &request {
+        if let ScriptRequest::Probe(probe) = &request {
             self.answered.insert(probe.clone(), Instant::now());
         }
         Some(Answered { request, answer })
@@ -131,14 +134,15 @@ impl Reporter {
         self.answered.retain(|probe, _| watched.contains(probe));
         let mut next = None::<Instant>;
         for probe in watched {
-            if self.is_waiting(|request| matches!(request, Request::Probe(known) if known == probe))
-            {
+            if self.is_waiting(
+                |request| matches!(request, ScriptRequest::Probe(known) if known == probe),
+            ) {
                 continue;
             }
             let due = self.answered.get(probe).map(|at| *at + PROBE_INTERVAL);
             match due.filter(|due| *due > Instant::now()) {
                 Some(due) => next = Some(next.map_or(due, |next| next.min(due))),
-                None if !self.request(Request::Probe(probe.clone())) => return None,
+                None if !self.request(ScriptRequest::Probe(probe.clone())) => return None,
                 None => {}
             }
         }
@@ -155,18 +159,19 @@ mod tests {
     fn answers_are_matched_to_requests_and_a_full_queue_is_reported() {
         let (commands, sent) = bounded(2);
         let mut reporter = Reporter::new(0, commands);
-        assert!(reporter.request(Request::Step(3)));
-        let probe = Probe::live(What::Gradients);
+        assert!(reporter.request(ScriptRequest::Step(3)));
+        let probe = Probe::live(ProbeQuery::Gradients);
         assert!(
             reporter.poll_probes(std::slice::from_ref(&probe)).is_none(),
             "it waits for an answer"
         );
-        assert!(!reporter.request(Request::Hold));
+        assert!(!reporter.request(ScriptRequest::Hold));
         assert_eq!(sent.recv().unwrap(), json!({"id": 1, "command": "step", "steps": 3}));
         assert_eq!(sent.recv().unwrap(), json!({"id": 2, "command": "watch", "what": "gradients"}));
-        assert!(reporter.take(Answer { id: 9, ..Answer::default() }).is_none());
-        let answered = reporter.take(Answer { id: 2, ..Answer::default() }).unwrap();
-        assert_eq!(answered.request, Request::Probe(probe.clone()));
+        assert!(reporter.take(Acknowledgement { id: 9, ..Acknowledgement::default() }).is_none());
+        let answered =
+            reporter.take(Acknowledgement { id: 2, ..Acknowledgement::default() }).unwrap();
+        assert_eq!(answered.request, ScriptRequest::Probe(probe.clone()));
         assert!(reporter.poll_probes(&[probe]).is_some(), "requested again later");
         assert!(sent.is_empty());
     }

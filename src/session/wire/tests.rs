@@ -1,8 +1,9 @@
 use super::*;
 use crate::protocol::{
-    Command, EpochStats, Event, Frame, LogLine, Pace, Probe, RunView, Step, Tune, Update, What,
+    Command, EpochStats, Event, Frame, LogLine, Pace, Probe, ProbeQuery, RunView, StepAmount, Tune,
+    Update,
 };
-use crate::protocol::{Content, Level, Tensor};
+use crate::protocol::{Content, LogLevel, Tensor};
 use proptest::prelude::*;
 
 fn frame(payload: &[u8]) -> Vec<u8> {
@@ -26,10 +27,11 @@ impl Read for Dribble<'_> {
 fn probe() -> impl Strategy<Value = Probe> {
     prop_oneof![
         (any::<u32>(), any::<u32>(), any::<u32>())
-            .prop_map(|(layer, first, count)| What::Weights { layer, first, count }),
-        (any::<u32>(), any::<u32>()).prop_map(|(layer, bins)| What::Histogram { layer, bins }),
-        any::<u32>().prop_map(|index| What::Digit { index }),
-        Just(What::Confusion),
+            .prop_map(|(layer, first, count)| ProbeQuery::Weights { layer, first, count }),
+        (any::<u32>(), any::<u32>())
+            .prop_map(|(layer, bins)| ProbeQuery::Histogram { layer, bins }),
+        any::<u32>().prop_map(|index| ProbeQuery::Digit { index }),
+        Just(ProbeQuery::Confusion),
     ]
     .prop_map(Probe::live)
 }
@@ -38,7 +40,7 @@ fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         Just(Command::Pause),
         Just(Command::Resume),
-        any::<u32>().prop_map(|count| Command::Step(Step::Epochs(count))),
+        any::<u32>().prop_map(|count| Command::Step(StepAmount::Epochs(count))),
         (0.0..10.0_f64).prop_map(|rate| Command::Pace(Pace::BatchesPerSecond(rate))),
         (0.0..10.0_f64).prop_map(|rate| Command::Set(Tune::LearningRate(rate))),
         proptest::collection::vec(probe(), 0..5).prop_map(Command::Watch),
@@ -58,7 +60,7 @@ fn update() -> impl Strategy<Value = Update> {
     prop_oneof![
         epoch.clone().prop_map(|stats| Update::Event(Event::EpochEnded(stats))),
         frame.prop_map(|frame| Update::Event(Event::Frame(Box::new(frame)))),
-        ".*".prop_map(|text| Update::Event(Event::Log(LogLine { level: Level::Info, text }))),
+        ".*".prop_map(|text| Update::Event(Event::Log(LogLine { level: LogLevel::Info, text }))),
         proptest::collection::vec(epoch, 0..9).prop_map(|epochs| {
             let mut view = RunView::default();
             for stats in epochs {
@@ -193,7 +195,7 @@ fn the_encoding_of_the_first_commands_is_stable() {
     let golden: [(Command, &[u8]); 6] = [
         (Command::Pause, &[0]),
         (Command::Resume, &[1]),
-        (Command::Step(Step::Epochs(1)), &[2, 1, 1]),
+        (Command::Step(StepAmount::Epochs(1)), &[2, 1, 1]),
         (Command::Stop, &[3]),
         (Command::Save, &[4]),
         (Command::Watch(Vec::new()), &[7, 0]),

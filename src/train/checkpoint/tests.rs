@@ -1,6 +1,6 @@
 use super::*;
 use crate::nn::Penalty;
-use crate::protocol::{Activity, Command, Event, Outcome, RunView, Step, Tune};
+use crate::protocol::{Activity, Command, Event, Outcome, RunView, StepAmount, Tune};
 use crate::spec::testing::{dataset, spec};
 use crate::spec::{EarlyStopping, Expansion, Optimizer, Schedule};
 use crate::train::{RunHandle, RunOptions};
@@ -58,7 +58,7 @@ fn train(spec: &Spec, tuned: u32, interruptions: &[u32]) -> (Network, RunView) {
         let mut interrupted = false;
         for (stop, tune) in stops.by_ref() {
             if stop > at {
-                handle.commands.send(Command::Step(Step::Batches(stop - at))).unwrap();
+                handle.commands.send(Command::Step(StepAmount::Batches(stop - at))).unwrap();
                 fold_until(&handle, &mut view, |view| view.status.activity != Activity::Paused);
                 fold_until(&handle, &mut view, |view| {
                     view.status.activity == Activity::Paused || view.outcome.is_some()

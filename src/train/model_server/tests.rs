@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::Members;
-use crate::protocol::{DigitFilter, DigitQuery, Verdict};
+use crate::protocol::{DigitFilter, DigitQuery, PredictionFilter};
 use crate::spec::Spec;
 use crate::spec::testing::{dataset, spec};
 use crate::train::RunOptions;
@@ -18,7 +18,7 @@ fn next(handle: &RunHandle) -> Event {
     handle.events.recv_timeout(Duration::from_secs(60)).unwrap()
 }
 
-fn frame(handle: &RunHandle, what: What) -> Content {
+fn frame(handle: &RunHandle, what: ProbeQuery) -> Content {
     handle.commands.send(Command::Watch(vec![Probe::live(what)])).unwrap();
     loop {
         if let Event::Frame(frame) = next(handle) {
@@ -50,7 +50,7 @@ fn an_ensemble_is_evaluated_and_shows_its_votes() {
     assert_eq!(measured.unwrap().test_accuracy, evaluation.accuracy);
     for index in 0..data.test.len() {
         let Content::Digit { card, votes, .. } =
-            frame(&handle, What::Digit { index: index as u32 })
+            frame(&handle, ProbeQuery::Digit { index: index as u32 })
         else {
             panic!("a digit")
         };
@@ -63,9 +63,9 @@ fn an_ensemble_is_evaluated_and_shows_its_votes() {
         assert_eq!(votes, said.collect::<Vec<_>>());
         assert!(votes.contains(&card.prediction));
     }
-    let filter = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
+    let filter = DigitFilter { verdict: PredictionFilter::Wrong, ..DigitFilter::default() };
     let query = DigitQuery { filter, count: 100, ..DigitQuery::default() };
-    let Content::Digits { total, cards, .. } = frame(&handle, What::Digits(query)) else {
+    let Content::Digits { total, cards, .. } = frame(&handle, ProbeQuery::Digits(query)) else {
         panic!("a list")
     };
     let wrong = (1.0 - evaluation.accuracy.unwrap()) * data.test.len() as f64;
@@ -92,7 +92,7 @@ fn a_single_network_has_no_votes_and_drawn_digits_are_classified() {
         }
     }
     assert!(warned, "an image of another size causes a warning");
-    assert!(matches!(frame(&handle, What::Digit { index: 99 }), Content::Unavailable(_)));
+    assert!(matches!(frame(&handle, ProbeQuery::Digit { index: 99 }), Content::Unavailable(_)));
 }
 
 #[test]

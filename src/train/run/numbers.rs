@@ -67,15 +67,15 @@ fn seconds_an_epoch(view: &RunView) -> (f64, f64) {
 #[test]
 #[ignore = "needs an idle machine"]
 fn the_cost_of_the_default_dashboard() {
-    use crate::protocol::{DigitQuery, Probe, What};
+    use crate::protocol::{DigitQuery, Probe, ProbeQuery};
     let data = Arc::new(Dataset::embedded());
     let query = DigitQuery { count: 30, pixels: true, ..DigitQuery::default() };
     let watched = [
-        What::Weights { layer: 0, first: 0, count: 30 },
-        What::Digit { index: 0 },
-        What::Digits(query),
-        What::Confusion,
-        What::Gradients,
+        ProbeQuery::Weights { layer: 0, first: 0, count: 30 },
+        ProbeQuery::Digit { index: 0 },
+        ProbeQuery::Digits(query),
+        ProbeQuery::Confusion,
+        ProbeQuery::Gradients,
     ];
     for round in 0..4 {
         let options = RunOptions { dataset: Some(Arc::clone(&data)), ..RunOptions::default() };

@@ -1,7 +1,7 @@
 use super::*;
 use crate::protocol::{
-    Content, DigitFilter, DigitQuery, EpochStats, Frame, Moment, Probe, RunView, Step, Tune,
-    Verdict, What,
+    Content, DigitFilter, DigitQuery, EpochStats, Frame, Moment, PredictionFilter, Probe,
+    ProbeQuery, RunView, StepAmount, Tune,
 };
 use crate::spec::Expansion;
 use crate::spec::testing::{dataset, spec};
@@ -109,10 +109,10 @@ fn steps_train_the_requested_amount_and_pause() {
         let progress = view.progress.as_ref().unwrap();
         assert_eq!((view.epoch(), progress.batch), (epoch, batch));
     };
-    step(Step::Batches(1), 0, 1);
-    step(Step::Batches(3), 0, 4);
-    step(Step::Epochs(1), 1, 0);
-    step(Step::Epochs(2), 3, 0);
+    step(StepAmount::Batches(1), 0, 1);
+    step(StepAmount::Batches(3), 0, 4);
+    step(StepAmount::Epochs(1), 1, 0);
+    step(StepAmount::Epochs(2), 3, 0);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_stopped_run_still_answers_probes() {
     fold_until(&handle, &mut view, finished);
     assert_eq!(view.outcome, Some(Outcome::Stopped));
     let Content::Confusion { classes, counts } =
-        frame(&handle, &Probe::live(What::Confusion)).content
+        frame(&handle, &Probe::live(ProbeQuery::Confusion)).content
     else {
         panic!("expected a confusion matrix");
     };
@@ -138,7 +138,7 @@ fn a_paused_run_handles_watch_classify_and_set() {
     let mut view = RunView::default();
     fold_until(&handle, &mut view, paused);
     let Content::Digit { card, outputs, .. } =
-        frame(&handle, &Probe::live(What::Digit { index: 4 })).content
+        frame(&handle, &Probe::live(ProbeQuery::Digit { index: 4 })).content
     else {
         panic!("expected a digit");
     };
@@ -148,7 +148,7 @@ fn a_paused_run_handles_watch_classify_and_set() {
     assert_eq!((classified.id, classified.outputs), (7, outputs));
     handle.commands.send(Command::Set(Tune::LearningRate(0.5))).unwrap();
     handle.commands.send(Command::Set(Tune::LearningRate(f64::NAN))).unwrap();
-    handle.commands.send(Command::Step(Step::Epochs(1))).unwrap();
+    handle.commands.send(Command::Step(StepAmount::Epochs(1))).unwrap();
     fold_until(&handle, &mut view, |view| view.epoch() == 1);
     assert_eq!(view.tuned.len(), 1, "a value that is not a number is rejected");
     assert!(view.log.iter().any(|line| line.text.contains("NaN")), "{:?}", view.log);
@@ -168,8 +168,8 @@ fn probes_of_past_epochs_are_answered_from_snapshots() {
         Content::Digits { total, .. } => *total,
         other => panic!("expected a list of digits, not {other:?}"),
     };
-    let filter = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
-    let query = What::Digits(DigitQuery { filter, count: 5, ..DigitQuery::default() });
+    let filter = DigitFilter { verdict: PredictionFilter::Wrong, ..DigitFilter::default() };
+    let query = ProbeQuery::Digits(DigitQuery { filter, count: 5, ..DigitQuery::default() });
     let epochs = view.epochs.points().to_vec();
     // Many times: each probe arrives just as the evaluation for the one before has ended.
     for stats in epochs.iter().cycle().take(40 * epochs.len()) {
@@ -233,7 +233,7 @@ fn dense_weights_have_the_shape_of_their_input() {
     let shapes = |layers: &str, layer| {
         let handle = start(Spec { layers: layers.into(), ..spec() }, true);
         let content =
-            frame(&handle, &Probe::live(What::Weights { layer, first: 0, count: 2 })).content;
+            frame(&handle, &Probe::live(ProbeQuery::Weights { layer, first: 0, count: 2 })).content;
         let Content::Weights { rows, .. } = content else { panic!("{content:?}") };
         rows.into_iter().map(|row| row.shape).collect::<Vec<_>>()
     };

@@ -74,7 +74,7 @@ fn trainer(spec: Spec) -> Trainer {
     let state = Checkpoint::start(spec, network, &data);
     let (_, commands) = crossbeam_channel::unbounded();
     let (events, _) = crossbeam_channel::unbounded();
-    let setup = Setup {
+    let setup = TrainerSetup {
         data: Arc::new(data),
         control: Control::default(),
         checkpointers: Vec::new(),

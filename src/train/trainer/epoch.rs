@@ -1,19 +1,19 @@
 //! The end of an epoch: statistics, schedule, divergence.
 
-use crate::model::evaluator::{Measurement, regularization_term};
+use crate::model::evaluator::{EvaluationProgress, regularization_term};
 use crate::nn::{Network, Real};
 use crate::protocol::{EpochStats, Outcome};
 use crate::train::checkpoint::Checkpoint;
-use crate::train::meter::Meter;
+use crate::train::meter::SpeedMeter;
 use crate::train::schedule::ScheduleDecision;
 use ndarray::ArrayViewD;
 
 /// The statistics of the epoch just evaluated; `batches` and `samples` are per epoch.
 pub(super) fn stats(
     state: &Checkpoint,
-    meter: &Meter,
+    meter: &SpeedMeter,
     (batches, samples): (usize, usize),
-    measurement: &Measurement,
+    measurement: &EvaluationProgress,
 ) -> EpochStats {
     let Checkpoint { spec, body, .. } = state;
     let done = body.position.done(batches, spec);

@@ -2,11 +2,11 @@
 
 use crate::protocol::Progress;
 use crate::train::checkpoint::{Checkpoint, Position};
-use crate::train::meter::Meter;
+use crate::train::meter::SpeedMeter;
 use std::time::Duration;
 
 /// The work per epoch, for estimating the remaining time.
-pub(super) struct Work {
+pub(super) struct EpochWork {
     /// Mini-batches and samples per epoch.
     pub(super) batches: usize,
     pub(super) samples: usize,
@@ -19,8 +19,8 @@ pub(super) struct Work {
 /// The progress of the run; `cost` is that of the last mini-batch.
 pub(super) fn progress(
     state: &Checkpoint,
-    meter: &Meter,
-    work: &Work,
+    meter: &SpeedMeter,
+    work: &EpochWork,
     cost: Option<f64>,
 ) -> Progress {
     let Position { epoch, batch } = state.position();
@@ -36,7 +36,7 @@ pub(super) fn progress(
 }
 
 /// Estimated seconds until the last epoch is trained and evaluated, at the current pace.
-fn seconds_left(state: &Checkpoint, meter: &Meter, work: &Work) -> Option<f64> {
+fn seconds_left(state: &Checkpoint, meter: &SpeedMeter, work: &EpochWork) -> Option<f64> {
     let rate = meter.rate();
     if rate <= 0.0 {
         return None;

@@ -2,7 +2,7 @@
 
 use crate::data::Dataset;
 use crate::model::{Model, ModelError};
-use crate::protocol::{Event, Level, Saved};
+use crate::protocol::{Event, LogLevel, SavedFile};
 use crate::train::channels::RunChannels;
 use crate::train::checkpoint::{
     Checkpoint, CheckpointTrigger, Checkpointer, Position, WrittenCheckpoint,
@@ -56,7 +56,7 @@ impl Saver {
                 Ok(WrittenCheckpoint { path, bytes }) => {
                     announce(channels, state.position(), &path, bytes);
                 }
-                Err(error) => channels.log(Level::Error, error.to_string()),
+                Err(error) => channels.log(LogLevel::Error, error.to_string()),
             }
         }
     }
@@ -101,7 +101,7 @@ impl Saver {
             // The copy is no longer needed.
             let _ = std::fs::remove_file(rescued);
         }
-        channels.log(Level::Info, "the model was written");
+        channels.log(LogLevel::Info, "the model was written");
         announce(channels, state.position(), path, bytes);
         true
     }
@@ -111,7 +111,7 @@ impl Saver {
 pub(super) fn save_as(path: &Path, state: &Checkpoint, data: &Dataset, channels: &RunChannels) {
     match model(state, data).save(path) {
         Ok(bytes) => announce(channels, state.position(), path, bytes),
-        Err(error) => channels.log(Level::Error, error.to_string()),
+        Err(error) => channels.log(LogLevel::Error, error.to_string()),
     }
 }
 
@@ -121,5 +121,5 @@ fn model(state: &Checkpoint, data: &Dataset) -> Model {
 
 fn announce(channels: &RunChannels, Position { epoch, batch }: Position, path: &Path, bytes: u64) {
     let path = path.display().to_string();
-    channels.send(Event::Saved(Saved { path, epoch, batch, bytes }));
+    channels.send(Event::Saved(SavedFile { path, epoch, batch, bytes }));
 }

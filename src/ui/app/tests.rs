@@ -1,11 +1,11 @@
 use super::*;
 use crate::protocol::{
-    Activity, Content, EpochStats, LayerInfo, Level, LogLine, Moment, Outcome, Pace, RunInfo,
-    Saved, Status, Step, Tensor, What,
+    Activity, Content, EpochStats, LayerInfo, LogLevel, LogLine, Moment, Outcome, Pace, ProbeQuery,
+    RunInfo, SavedFile, Status, StepAmount, Tensor,
 };
 use crossterm::event::{KeyCode, KeyModifiers};
 
-fn app(setup: Setup) -> App {
+fn app(setup: DashboardSetup) -> App {
     let mut app = App::new(setup);
     let info = RunInfo { epochs: 30, test_size: 100, ..RunInfo::default() };
     send(&mut app, Event::Started(Box::new(info)));
@@ -38,7 +38,7 @@ fn screen(app: &mut App) -> String {
 
 #[test]
 fn space_toggles_the_requested_pause() {
-    let mut app = app(Setup::default());
+    let mut app = app(DashboardSetup::default());
     assert_eq!(type_(&mut app, " "), [Command::Pause]);
     set_activity(&mut app, Activity::Training, true);
     assert!(screen(&mut app).contains("pausing…"));
@@ -50,10 +50,10 @@ fn space_toggles_the_requested_pause() {
 
 #[test]
 fn control_keys_send_their_commands() {
-    let mut app = app(Setup::default());
+    let mut app = app(DashboardSetup::default());
     for (key, command) in [
-        (".", Command::Step(Step::Batches(1))),
-        (",", Command::Step(Step::Epochs(1))),
+        (".", Command::Step(StepAmount::Batches(1))),
+        (",", Command::Step(StepAmount::Epochs(1))),
         ("F", Command::Pace(Pace::Full)),
         ("O", Command::Pace(Pace::SecondsPerEpoch(1.0))),
         ("M", Command::Pace(Pace::BatchesPerSecond(10.0))),
@@ -65,7 +65,7 @@ fn control_keys_send_their_commands() {
 
 #[test]
 fn stopping_needs_confirmation() {
-    let mut app = app(Setup::default());
+    let mut app = app(DashboardSetup::default());
     assert_eq!(type_(&mut app, "s"), []);
     assert_eq!(type_(&mut app, "n"), [], "no");
     assert!(app.overlay.is_none());
@@ -77,7 +77,7 @@ fn stopping_needs_confirmation() {
 
 #[test]
 fn a_read_only_dashboard_sends_no_commands_and_says_why() {
-    let mut app = app(Setup { read_only: true, ..Setup::default() });
+    let mut app = app(DashboardSetup { read_only: true, ..DashboardSetup::default() });
     assert_eq!(type_(&mut app, " ,.S"), []);
     assert!(screen(&mut app).contains("read-only"));
     assert_eq!(type_(&mut app, "s"), []);
@@ -88,7 +88,7 @@ fn a_read_only_dashboard_sends_no_commands_and_says_why() {
 
 #[test]
 fn only_leaving_a_live_run_needs_confirmation() {
-    let mut inline = app(Setup::default());
+    let mut inline = app(DashboardSetup::default());
     type_(&mut inline, "q");
     assert_eq!(inline.exit(), None);
     press(&mut inline, KeyCode::Esc);
@@ -96,11 +96,11 @@ fn only_leaving_a_live_run_needs_confirmation() {
     type_(&mut inline, "qq");
     assert_eq!(inline.exit(), Some(Exit::Stop));
 
-    let mut session = app(Setup { detachable: true, ..Setup::default() });
+    let mut session = app(DashboardSetup { detachable: true, ..DashboardSetup::default() });
     type_(&mut session, "qd");
     assert_eq!(session.exit(), Some(Exit::Detach));
 
-    let mut over = app(Setup::default());
+    let mut over = app(DashboardSetup::default());
     send(&mut over, Event::Finished(Outcome::Stopped));
     type_(&mut over, "q");
     assert_eq!(over.exit(), Some(Exit::Done));
@@ -111,7 +111,7 @@ fn a_confirmation_disappears_when_the_run_ends() {
     for key in ["q", "s"] {
         for news in [Update::Event(Event::Finished(Outcome::Stopped)), Update::Lost("gone".into())]
         {
-            let mut app = app(Setup { detachable: true, ..Setup::default() });
+            let mut app = app(DashboardSetup { detachable: true, ..DashboardSetup::default() });
             type_(&mut app, key);
             assert!(app.overlay.is_some());
             app.update(news);
@@ -124,7 +124,7 @@ fn a_confirmation_disappears_when_the_run_ends() {
 
 #[test]
 fn a_run_is_finished_once_its_outcome_is_known() {
-    let mut app = app(Setup::default());
+    let mut app = app(DashboardSetup::default());
     set_activity(&mut app, Activity::Finished, false);
     assert!(screen(&mut app).contains("finishing…"));
     send(&mut app, Event::Finished(Outcome::Completed("well".into())));
@@ -134,7 +134,7 @@ fn a_run_is_finished_once_its_outcome_is_known() {
 #[test]
 fn ctrl_c_quits_from_any_overlay() {
     for (detachable, exit) in [(false, Exit::Stop), (true, Exit::Detach)] {
-        let mut app = app(Setup { detachable, ..Setup::default() });
+        let mut app = app(DashboardSetup { detachable, ..DashboardSetup::default() });
         type_(&mut app, "?");
         app.key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
         assert_eq!(app.exit(), Some(exit));
@@ -143,7 +143,7 @@ fn ctrl_c_quits_from_any_overlay() {
 
 #[test]
 fn an_unreachable_run_accepts_no_commands() {
-    let mut app = app(Setup::default());
+    let mut app = app(DashboardSetup::default());
     app.update(Update::Lost("the session was killed".into()));
     app.update(Update::Lost("and its socket closed".into()));
     assert_eq!(app.lost.as_deref(), Some("the session was killed"), "the first reason is kept");
@@ -154,7 +154,7 @@ fn an_unreachable_run_accepts_no_commands() {
 
 #[test]
 fn the_command_line_sends_commands_and_explains_errors() {
-    let mut app = app(Setup::default());
+    let mut app = app(DashboardSetup::default());
     let tuned = type_(&mut app, ":eta 0.5").is_empty();
     assert!(tuned, "no command before Enter");
     let command = press(&mut app, KeyCode::Enter);
@@ -164,16 +164,16 @@ fn the_command_line_sends_commands_and_explains_errors() {
     assert!(app.messages.notice.is_some());
 }
 
-fn says(level: Level, text: &str) -> Update {
+fn says(level: LogLevel, text: &str) -> Update {
     Update::Event(Event::Log(LogLine { level, text: text.into() }))
 }
 
 #[test]
 fn warnings_are_shown_in_any_view_and_all_messages_are_listed() {
-    let mut app = app(Setup::default());
-    app.update(says(Level::Info, "a checkpoint was begun"));
+    let mut app = app(DashboardSetup::default());
+    app.update(says(LogLevel::Info, "a checkpoint was begun"));
     assert!(!screen(&mut app).contains("a checkpoint was begun"));
-    app.update(says(Level::Error, "last.ckpt: cannot be written: the disk is full"));
+    app.update(says(LogLevel::Error, "last.ckpt: cannot be written: the disk is full"));
     assert!(screen(&mut app).contains("the disk is full"));
     type_(&mut app, "2");
     assert!(!screen(&mut app).contains("the disk is full"), "read");
@@ -187,21 +187,21 @@ fn warnings_are_shown_in_any_view_and_all_messages_are_listed() {
 #[test]
 fn a_late_client_sees_the_errors_of_a_live_run() {
     let mut run = RunView::default();
-    run.apply(&Event::Log(LogLine { level: Level::Warning, text: "slow disk".into() }));
-    let mut late = app(Setup::default());
+    run.apply(&Event::Log(LogLine { level: LogLevel::Warning, text: "slow disk".into() }));
+    let mut late = app(DashboardSetup::default());
     late.update(Update::Snapshot(Box::new(run.clone())));
     assert!(screen(&mut late).contains("slow disk"));
     run.apply(&Event::Finished(Outcome::Stopped));
-    let mut later = app(Setup::default());
+    let mut later = app(DashboardSetup::default());
     later.update(Update::Snapshot(Box::new(run)));
     assert!(!screen(&mut later).contains("slow disk"));
 }
 
 #[test]
 fn only_files_saved_since_attaching_are_reported() {
-    let saved = Saved { path: "last.ckpt".into(), epoch: 1, batch: 0, bytes: 1 };
-    let mut late = App::new(Setup::default());
-    let mut run = app(Setup::default()).run;
+    let saved = SavedFile { path: "last.ckpt".into(), epoch: 1, batch: 0, bytes: 1 };
+    let mut late = App::new(DashboardSetup::default());
+    let mut run = app(DashboardSetup::default()).run;
     run.apply(&Event::Saved(saved.clone()));
     late.update(Update::Snapshot(Box::new(run.clone())));
     assert!(!screen(&mut late).contains("last.ckpt"));
@@ -212,7 +212,7 @@ fn only_files_saved_since_attaching_are_reported() {
 
 #[test]
 fn scrubbing_steps_through_epochs_and_back_to_live() {
-    let mut app = app(Setup::default());
+    let mut app = app(DashboardSetup::default());
     for epoch in 0..=5 {
         send(&mut app, Event::EpochEnded(EpochStats { epoch, ..EpochStats::default() }));
     }
@@ -225,7 +225,7 @@ fn scrubbing_steps_through_epochs_and_back_to_live() {
         !probes.is_empty()
             && probes
                 .iter()
-                .all(|probe| probe.at == Moment::Epoch(3) || probe.what == What::Snapshots)
+                .all(|probe| probe.at == Moment::Epoch(3) || probe.what == ProbeQuery::Snapshots)
     );
     type_(&mut app, "]");
     assert_eq!(app.selection.moment, Moment::Epoch(4));
@@ -237,22 +237,22 @@ fn scrubbing_steps_through_epochs_and_back_to_live() {
 
 #[test]
 fn only_probes_of_the_visible_view_are_sent_and_only_once() {
-    let mut app = app(Setup::default());
+    let mut app = app(DashboardSetup::default());
     let Some(Command::Watch(first)) = app.changed_probes() else { panic!("the first probes") };
     assert_eq!(app.changed_probes(), None, "nothing changed");
     type_(&mut app, "5");
     let Some(Command::Watch(confusion)) = app.changed_probes() else { panic!("another view") };
     assert_ne!(first, confusion);
-    assert!(confusion.iter().any(|probe| probe.what == What::Confusion));
+    assert!(confusion.iter().any(|probe| probe.what == ProbeQuery::Confusion));
     type_(&mut app, "2");
-    let kept = vec![Probe::live(What::Snapshots)];
+    let kept = vec![Probe::live(ProbeQuery::Snapshots)];
     assert_eq!(app.changed_probes(), Some(Command::Watch(kept)), "curves need no probes");
 }
 
 #[test]
 fn newer_answers_are_shown_when_the_connection_allows() {
-    let mut app = app(Setup::default());
-    let probe = Probe::live(What::Confusion);
+    let mut app = app(DashboardSetup::default());
+    let probe = Probe::live(ProbeQuery::Confusion);
     let frame = |epoch| {
         let content = Content::Unavailable(String::new());
         Event::Frame(Box::new(Frame { probe: probe.clone(), epoch, batch: 0, content }))
@@ -269,7 +269,7 @@ fn newer_answers_are_shown_when_the_connection_allows() {
 
 #[test]
 fn sizes_that_contradict_the_values_are_not_drawn() {
-    let probe = Probe::live(What::Weights { layer: 0, first: 0, count: 1 });
+    let probe = Probe::live(ProbeQuery::Weights { layer: 0, first: 0, count: 1 });
     let tensor = Tensor { shape: [u32::MAX, u32::MAX, 2], values: vec![1.0; 8] };
     let content = Content::Weights { rows: vec![tensor], largest: 1.0 };
     let frame = Frame { probe: probe.clone(), epoch: 1, batch: 0, content };
@@ -282,11 +282,11 @@ fn sizes_that_contradict_the_values_are_not_drawn() {
         ..RunView::default()
     };
 
-    let mut app = app(Setup::default());
+    let mut app = app(DashboardSetup::default());
     send(&mut app, Event::Started(Box::new(info)));
     send(&mut app, Event::Frame(Box::new(frame)));
     assert!(matches!(app.run.frames[&probe].content, Content::Unavailable(_)));
-    let line = LogLine { level: Level::Info, text: String::new() };
+    let line = LogLine { level: LogLevel::Info, text: String::new() };
     for update in [Update::Event(Event::Log(line)), Update::Snapshot(Box::new(snapshot))] {
         app.update(update);
         let info = app.run.info.as_ref().unwrap();
@@ -301,7 +301,7 @@ fn sizes_that_contradict_the_values_are_not_drawn() {
 
 #[test]
 fn a_click_on_a_tab_opens_its_view() {
-    let mut app = app(Setup::default());
+    let mut app = app(DashboardSetup::default());
     screen(&mut app);
     let tab = app.tabs[4];
     app.mouse(MouseEvent {
@@ -315,7 +315,7 @@ fn a_click_on_a_tab_opens_its_view() {
 
 #[test]
 fn a_click_on_a_curve_shows_that_epoch_in_every_view() {
-    let mut app = app(Setup::default());
+    let mut app = app(DashboardSetup::default());
     for epoch in 1..=30 {
         let test_accuracy = Some(0.9 + f64::from(epoch) / 1000.0);
         send(
@@ -345,7 +345,7 @@ fn a_click_on_a_curve_shows_that_epoch_in_every_view() {
 
 #[test]
 fn keys_and_outcome_never_overlap_in_the_footer() {
-    let mut app = app(Setup::default());
+    let mut app = app(DashboardSetup::default());
     let why = "all 30 epochs trained";
     send(&mut app, Event::Finished(Outcome::Completed(why.into())));
     type_(&mut app, "7");
@@ -377,22 +377,22 @@ impl crate::ui::Opener for Nothing {
 #[test]
 fn the_table_of_runs_opens_over_a_dashboard_and_closes_again() {
     let opener = || Some(std::sync::Arc::new(Nothing) as _);
-    let mut app = App::new(Setup { opener: opener(), ..Setup::default() });
+    let mut app = App::new(DashboardSetup { opener: opener(), ..DashboardSetup::default() });
     press(&mut app, KeyCode::Char('R'));
-    assert_eq!(app.take_request(), Some(crate::ui::request::Request::Runs));
+    assert_eq!(app.take_request(), Some(crate::ui::request::DashboardRequest::Runs));
     assert_eq!((app.take_request(), app.exit()), (None, None));
     // In a dashboard on top of another, the same key closes it, and so does Esc.
     for code in [KeyCode::Char('R'), KeyCode::Esc] {
-        let mut over = App::new(Setup {
+        let mut over = App::new(DashboardSetup {
             opener: opener(),
-            layer: crate::ui::setup::Layer::OverAnother,
-            ..Setup::default()
+            layer: crate::ui::setup::StackPosition::OverAnother,
+            ..DashboardSetup::default()
         });
         press(&mut over, code);
         assert_eq!((over.take_request(), over.exit()), (None, Some(Exit::Detach)));
     }
     // Without a home directory there is no table.
-    let mut alone = App::new(Setup::default());
+    let mut alone = App::new(DashboardSetup::default());
     press(&mut alone, KeyCode::Char('R'));
     assert_eq!((alone.take_request(), alone.exit()), (None, None));
     assert!(alone.messages.notice.is_some());

@@ -1,7 +1,7 @@
 //! Translates explorables and their figures.
 
 use super::Language;
-use crate::protocol::{Control, Curve, Explorable, Figure, FigureBody};
+use crate::protocol::{Curve, Explorable, Figure, FigureBody, SliderKind};
 
 impl Language {
     /// Translates all texts of an explorable.
@@ -16,13 +16,13 @@ impl Language {
             self.translate(&mut slider.name);
             self.translate(&mut slider.unit);
             match &mut slider.control {
-                Control::Choice(names) => names.iter_mut().for_each(|name| self.translate(name)),
-                Control::Curve { presets } | Control::Grid { presets, .. } => {
+                SliderKind::Choice(names) => names.iter_mut().for_each(|name| self.translate(name)),
+                SliderKind::Curve { presets } | SliderKind::Grid { presets, .. } => {
                     for (name, _) in presets {
                         self.translate(name);
                     }
                 }
-                Control::Range | Control::Time | Control::Toggle => {}
+                SliderKind::Range | SliderKind::Time | SliderKind::Toggle => {}
             }
         }
         explorable

@@ -1,10 +1,10 @@
 //! The confusion matrix: counts of (true label, predicted label) on the test set.
 
-use crate::protocol::{Content, DigitFilter, Verdict, What};
+use crate::protocol::{Content, DigitFilter, PredictionFilter, ProbeQuery};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::percent_of;
-use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::TextRole;
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{
     GridShape, Pane, shortened, wrap, write, write_at, write_right, write_wrapped,
@@ -31,7 +31,7 @@ const SUMS: u16 = 15;
 
 /// The view.
 #[derive(Debug, Default)]
-pub struct Confusion {
+pub struct ConfusionView {
     /// The selected cell: true label and predicted label.
     row: u32,
     column: u32,
@@ -46,7 +46,7 @@ pub struct Confusion {
     tight: bool,
 }
 
-impl View for Confusion {
+impl View for ConfusionView {
     fn id(&self) -> ViewId {
         ViewId::Confusion
     }
@@ -67,11 +67,11 @@ impl View for Confusion {
         ]
     }
 
-    fn probes(&self, _context: &Context) -> Vec<What> {
-        vec![What::Confusion]
+    fn probes(&self, _context: &ViewContext) -> Vec<ProbeQuery> {
+        vec![ProbeQuery::Confusion]
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, context: &ViewContext) -> Effect {
         let classes = classes(context);
         let columns = classes as usize;
         let matrix = GridShape { count: columns * columns, columns, page: 0, wraps: false };
@@ -84,7 +84,7 @@ impl View for Confusion {
         if key.code == KeyCode::Enter { self.open() } else { Effect::Ignored }
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &ViewContext) -> Effect {
         let inside = self.cells.contains((event.column, event.row).into());
         if event.kind != MouseEventKind::Down(MouseButton::Left) || !inside {
             return Effect::Ignored;
@@ -100,9 +100,9 @@ impl View for Confusion {
         Effect::Redraw
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
-        let frame = context.frame(&What::Confusion);
+        let frame = context.frame(&ProbeQuery::Confusion);
         let note = frame.map_or_else(String::new, |frame| context.as_of(frame));
         let title = if area.width >= 72 {
             "Confusion on the test set: rows true label, columns prediction"
@@ -113,11 +113,16 @@ impl View for Confusion {
         let (classes, counts) = match frame.map(|frame| &frame.content) {
             Some(Content::Confusion { classes, counts }) => (*classes, counts.as_slice()),
             Some(Content::Unavailable(why)) => {
-                return write_wrapped(buffer, inside, theme.say(why), theme.style(Role::Warning));
+                return write_wrapped(
+                    buffer,
+                    inside,
+                    theme.say(why),
+                    theme.style(TextRole::Warning),
+                );
             }
             Some(Content::Measuring { done, total }) => {
                 let text = theme.fill("looking at the test images: {} of {}", &[done, total]);
-                write(buffer, inside, 0, &text, theme.style(Role::Dim));
+                write(buffer, inside, 0, &text, theme.style(TextRole::Dim));
                 return;
             }
             _ => {
@@ -126,12 +131,12 @@ impl View for Confusion {
                     inside,
                     0,
                     theme.say("waiting for the first evaluation…"),
-                    theme.style(Role::Dim),
+                    theme.style(TextRole::Dim),
                 );
                 return;
             }
         };
-        let matrix = Matrix { classes, counts };
+        let matrix = ConfusionCounts { classes, counts };
         self.lay_out(inside, &matrix, context);
         if self.cells.area() == 0 {
             return;
@@ -140,17 +145,17 @@ impl View for Confusion {
     }
 }
 
-impl Confusion {
+impl ConfusionView {
     fn open(&self) -> Effect {
         Effect::OpenDigits(DigitFilter {
-            verdict: Verdict::All,
+            verdict: PredictionFilter::All,
             label: Some(self.row),
             predicted: Some(self.column),
         })
     }
 
     /// Lays out the cells as large as possible, and scrolls to the selected one if they do not fit.
-    fn lay_out(&mut self, inside: Rect, matrix: &Matrix, context: &Context) {
+    fn lay_out(&mut self, inside: Rect, matrix: &ConfusionCounts, context: &ViewContext) {
         let classes = matrix.classes;
         let longest = (0..classes).map(|class| context.class(class).width()).max().unwrap_or(0);
         self.names = longest.clamp(2, MAX_NAME_LENGTH) as u16 + 1;
@@ -198,16 +203,22 @@ impl Confusion {
         }
     }
 
-    fn draw(&self, inside: Rect, buffer: &mut Buffer, context: &Context, matrix: &Matrix) {
+    fn draw(
+        &self,
+        inside: Rect,
+        buffer: &mut Buffer,
+        context: &ViewContext,
+        matrix: &ConfusionCounts,
+    ) {
         let theme = context.theme;
-        let dim = theme.style(Role::Dim);
+        let dim = theme.style(TextRole::Dim);
         let corner = if self.names > 8 { theme.say("is↓ said→") } else { "↓→" };
         write(buffer, inside, 0, corner, dim);
         let [width, height] = self.cell;
         let (columns, rows) = (self.cells.width / width, self.cells.height / height);
         for column in 0..columns {
             let predicted = self.first[1] + u32::from(column);
-            let role = if predicted == self.column { Role::Accent } else { Role::Dim };
+            let role = if predicted == self.column { TextRole::Accent } else { TextRole::Dim };
             let head = Rect { y: inside.y, height: 1, ..counts(self.place(0, column)) };
             let name = shortened(&context.class(predicted), head.width.into());
             write_right(buffer, head, 0, &name, theme.style(role));
@@ -222,7 +233,7 @@ impl Confusion {
             let label = self.first[0] + u32::from(row);
             let place = self.place(row, 0);
             let middle = place.y + (place.height - 1) / 2 - inside.y;
-            let role = if label == self.row { Role::Accent } else { Role::Dim };
+            let role = if label == self.row { TextRole::Accent } else { TextRole::Dim };
             let name = shortened(&context.class(label), usize::from(self.names - 1));
             let side = Rect { width: self.names - 1, ..inside };
             write_right(buffer, side, middle, &name, theme.style(role));
@@ -233,7 +244,7 @@ impl Confusion {
             let total = format!("{:>6}", matrix.row(label));
             let end = write_at(buffer, inside, right, middle, &total, dim);
             let recall = format!("{:>6}", percent_of(matrix.at(label, label), matrix.row(label)));
-            write_at(buffer, inside, end + 1, middle, &recall, theme.style(Role::Text));
+            write_at(buffer, inside, end + 1, middle, &recall, theme.style(TextRole::Text));
         }
         self.mark_more(inside, [rows, columns], buffer, context, matrix);
         let right = self.cells.right() - inside.x;
@@ -248,7 +259,7 @@ impl Confusion {
         let gap = if self.tight { 0 } else { 2 };
         let below = (self.cells.bottom() + gap - inside.y).min(room);
         for (row, line) in (below..inside.height).zip(&lines) {
-            write(buffer, inside, row, line, theme.style(Role::Text));
+            write(buffer, inside, row, line, theme.style(TextRole::Text));
         }
     }
 
@@ -258,10 +269,10 @@ impl Confusion {
         inside: Rect,
         [rows, columns]: [u16; 2],
         buffer: &mut Buffer,
-        context: &Context,
-        matrix: &Matrix,
+        context: &ViewContext,
+        matrix: &ConfusionCounts,
     ) {
-        let style = context.theme.style(Role::Accent);
+        let style = context.theme.style(TextRole::Accent);
         let hidden = |first: u32, shown: u16| first + u32::from(shown) < matrix.classes;
         if hidden(self.first[1], columns) || self.first[1] > 0 {
             let text = if hidden(self.first[1], columns) { "▶" } else { "◀" };
@@ -274,7 +285,14 @@ impl Confusion {
         }
     }
 
-    fn cell(&self, row: u16, column: u16, buffer: &mut Buffer, context: &Context, matrix: &Matrix) {
+    fn cell(
+        &self,
+        row: u16,
+        column: u16,
+        buffer: &mut Buffer,
+        context: &ViewContext,
+        matrix: &ConfusionCounts,
+    ) {
         let theme = context.theme;
         let label = self.first[0] + u32::from(row);
         let predicted = self.first[1] + u32::from(column);
@@ -284,7 +302,7 @@ impl Confusion {
         let right = label == predicted;
         let largest = if right { matrix.row(label) } else { matrix.largest_error() };
         let share = count as f32 / largest.max(1) as f32;
-        let mut style = theme.style(if count == 0 { Role::Dim } else { Role::Text });
+        let mut style = theme.style(if count == 0 { TextRole::Dim } else { TextRole::Text });
         if count > 0 {
             let ground = if right { -0.55 * share } else { 0.1 + 0.6 * share };
             style = style.patch(theme.shaded(ground));
@@ -302,7 +320,7 @@ impl Confusion {
         write_right(buffer, counts(place), (place.height - 1) / 2, &text, style);
     }
 
-    fn summary(&self, context: &Context, matrix: &Matrix) -> String {
+    fn summary(&self, context: &ViewContext, matrix: &ConfusionCounts) -> String {
         let count = matrix.at(self.row, self.column);
         let (is, said) = (context.class(self.row), context.class(self.column));
         let of = matrix.row(self.row);
@@ -325,12 +343,12 @@ fn sum(counts: impl Iterator<Item = u32>) -> u32 {
 }
 
 /// Counts, true label down.
-struct Matrix<'a> {
+struct ConfusionCounts<'a> {
     classes: u32,
     counts: &'a [u32],
 }
 
-impl Matrix<'_> {
+impl ConfusionCounts<'_> {
     fn at(&self, label: u32, predicted: u32) -> u32 {
         let index = label as usize * self.classes as usize + predicted as usize;
         self.counts.get(index).copied().unwrap_or(0)
@@ -361,7 +379,7 @@ impl Matrix<'_> {
     }
 }
 
-fn classes(context: &Context) -> u32 {
+fn classes(context: &ViewContext) -> u32 {
     context.run.info.as_ref().map_or(0, |info| info.classes.len() as u32)
 }
 
@@ -373,7 +391,7 @@ mod tests {
 
     #[test]
     fn the_largest_counts_have_sums() {
-        let matrix = Matrix { classes: 2, counts: &[u32::MAX; 4] };
+        let matrix = ConfusionCounts { classes: 2, counts: &[u32::MAX; 4] };
         assert_eq!([matrix.total(), matrix.right(), matrix.row(0)], [u32::MAX; 3]);
         assert_eq!(matrix.digits(), 10);
     }
@@ -385,13 +403,17 @@ mod tests {
         run.apply(&Event::Started(Box::new(RunInfo { classes, ..RunInfo::default() })));
         let count = |at: u32| if at.is_multiple_of(11) { 1100 } else { at % 7 };
         let content = Content::Confusion { classes: 10, counts: (0..100).map(count).collect() };
-        let probe = Probe::live(What::Confusion);
+        let probe = Probe::live(ProbeQuery::Confusion);
         let frame = Frame { probe: probe.clone(), epoch: 1, batch: 0, content };
         run.frames.insert(probe, frame);
         let theme = Theme::default();
         let screen = |width| {
             let mut buffer = Buffer::empty(Rect::new(0, 0, width, 17));
-            Confusion::default().render(buffer.area, &mut buffer, &Context::live(&run, &theme));
+            ConfusionView::default().render(
+                buffer.area,
+                &mut buffer,
+                &ViewContext::live(&run, &theme),
+            );
             buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect::<String>()
         };
         assert!(screen(60).contains("1100") && !screen(60).contains("98%"));

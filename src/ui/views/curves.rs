@@ -1,12 +1,12 @@
 //! Accuracy and cost over the epochs, large.
 
-use crate::protocol::{EpochStats, Moment, What};
+use crate::protocol::{EpochStats, Moment, ProbeQuery};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::{percent_2, short};
-use crate::ui::theme::{Role, Theme};
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::{TextRole, Theme};
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{ChartState, Line, LineChart, Mark, Pane, Unit};
+use crate::ui::widgets::{AxisUnit, ChartLine, ChartState, LineChart, Pane, VerticalMark};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -50,7 +50,7 @@ impl Span {
 
 /// The view.
 #[derive(Debug, Default)]
-pub struct Curves {
+pub struct CurvesView {
     span: Span,
     /// A logarithmic cost axis.
     log: bool,
@@ -58,9 +58,9 @@ pub struct Curves {
     cost: ChartState,
 }
 
-impl Curves {
+impl CurvesView {
     /// Selects another epoch, starting from the newest one.
-    fn read(step: i64, context: &Context) -> Effect {
+    fn read(step: i64, context: &ViewContext) -> Effect {
         let newest = i64::from(context.run.epoch());
         let next = match context.moment {
             Moment::Live if step < 0 => newest,
@@ -84,7 +84,7 @@ impl Curves {
     }
 }
 
-impl View for Curves {
+impl View for CurvesView {
     fn id(&self) -> ViewId {
         ViewId::Curves
     }
@@ -111,11 +111,11 @@ impl View for Curves {
         ]
     }
 
-    fn probes(&self, _context: &Context) -> Vec<What> {
+    fn probes(&self, _context: &ViewContext) -> Vec<ProbeQuery> {
         Vec::new()
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, context: &ViewContext) -> Effect {
         match key.code {
             KeyCode::Char('z') => {
                 self.span = self.span.next();
@@ -143,11 +143,11 @@ impl View for Curves {
         Effect::Redraw
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &ViewContext) -> Effect {
         over_epochs_mouse([&mut self.accuracy, &mut self.cost], event, context)
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let points = context.run.epochs.points();
         let shown = match self.span {
             Span::Trained => trained(points),
@@ -161,14 +161,14 @@ impl View for Curves {
         if beside && area.width < 60 {
             halves = vec![area, Rect::ZERO];
         }
-        Chart { mode: &mode, log: false }.accuracy(
+        EpochChart { mode: &mode, log: false }.accuracy(
             halves[0],
             buffer,
             context,
             shown,
             &mut self.accuracy,
         );
-        Chart { mode: &mode, log: self.log }.cost(
+        EpochChart { mode: &mode, log: self.log }.cost(
             halves[1],
             buffer,
             context,
@@ -188,20 +188,20 @@ pub(super) fn trained(epochs: &[EpochStats]) -> &[EpochStats] {
 
 /// A chart of accuracies or costs in a pane.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Chart<'a> {
+pub(super) struct EpochChart<'a> {
     /// How it is drawn, in words.
     pub mode: &'a [String],
     /// A logarithmic axis.
     pub log: bool,
 }
 
-impl Chart<'_> {
+impl EpochChart<'_> {
     /// Draws accuracies over epochs.
     pub(super) fn accuracy(
         self,
         area: Rect,
         buffer: &mut Buffer,
-        context: &Context,
+        context: &ViewContext,
         epochs: &[EpochStats],
         state: &mut ChartState,
     ) {
@@ -225,7 +225,7 @@ impl Chart<'_> {
             line(["test", "test"], 2, epochs, context, |stats| stats.test_accuracy, percent_2),
         ];
         let chart = LineChart {
-            y_unit: Unit::Percent,
+            y_unit: AxisUnit::Percent,
             value_text: percent_2,
             highest: Some(1.0),
             ..over_epochs(lines.into(), context)
@@ -238,7 +238,7 @@ impl Chart<'_> {
         self,
         area: Rect,
         buffer: &mut Buffer,
-        context: &Context,
+        context: &ViewContext,
         epochs: &[EpochStats],
         state: &mut ChartState,
     ) {
@@ -257,7 +257,7 @@ impl Chart<'_> {
         chart: &LineChart,
         area: Rect,
         buffer: &mut Buffer,
-        context: &Context,
+        context: &ViewContext,
         state: &mut ChartState,
     ) {
         let theme = context.theme;
@@ -284,7 +284,7 @@ impl Chart<'_> {
 pub(super) fn over_epochs_mouse<const CHARTS: usize>(
     mut charts: [&mut ChartState; CHARTS],
     event: MouseEvent,
-    context: &Context,
+    context: &ViewContext,
 ) -> Effect {
     let Some(index) = charts.iter_mut().position(|chart| chart.mouse(event)) else {
         return Effect::Ignored;
@@ -305,23 +305,24 @@ pub(super) fn over_epochs_mouse<const CHARTS: usize>(
 }
 
 /// A chart over epochs, with marks at manual changes and at the selected epoch.
-pub(super) fn over_epochs<'a>(lines: Vec<Line>, context: &Context<'a>) -> LineChart<'a> {
+pub(super) fn over_epochs<'a>(lines: Vec<ChartLine>, context: &ViewContext<'a>) -> LineChart<'a> {
     let theme = context.theme;
-    let tuned = context
-        .run
-        .tuned
-        .iter()
-        .map(|tuned| Mark { x: f64::from(tuned.epoch), style: theme.style(Role::Warning) });
+    let tuned = context.run.tuned.iter().map(|tuned| VerticalMark {
+        x: f64::from(tuned.epoch),
+        style: theme.style(TextRole::Warning),
+    });
     let shown = match context.moment {
-        Moment::Epoch(epoch) => Some(Mark { x: f64::from(epoch), style: theme.style(Role::Dim) }),
+        Moment::Epoch(epoch) => {
+            Some(VerticalMark { x: f64::from(epoch), style: theme.style(TextRole::Dim) })
+        }
         Moment::Live => None,
     };
     LineChart {
         lines,
         marks: tuned.chain(shown).collect(),
         x_label: theme.say("epoch"),
-        x_unit: Unit::Whole,
-        y_unit: Unit::Plain,
+        x_unit: AxisUnit::Whole,
+        y_unit: AxisUnit::Plain,
         value_text: short,
         log: false,
         log_x: false,
@@ -335,14 +336,21 @@ fn line(
     [name, short]: [&str; 2],
     series: usize,
     epochs: &[EpochStats],
-    context: &Context,
+    context: &ViewContext,
     pick: fn(&EpochStats) -> Option<f64>,
     text: fn(f64) -> String,
-) -> Line {
+) -> ChartLine {
     let point = |stats: &EpochStats| Some((f64::from(stats.epoch), pick(stats)?));
     let points: Vec<(f64, f64)> = epochs.iter().filter_map(point).collect();
     let value = context.stats().and_then(pick).map_or_else(String::new, text);
     let name = if points.is_empty() { String::new() } else { context.theme.say(name).into() };
     let short = context.theme.say(short).into();
-    Line { name, short, points, value, style: context.theme.series(series), ..Line::default() }
+    ChartLine {
+        name,
+        short,
+        points,
+        value,
+        style: context.theme.series(series),
+        ..ChartLine::default()
+    }
 }

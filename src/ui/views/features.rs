@@ -1,12 +1,12 @@
 //! The response of a layer to the selected image: feature maps with their filters.
 
-use crate::protocol::{Content, LayerInfo, Tensor, What};
+use crate::protocol::{Content, LayerInfo, ProbeQuery, Tensor};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::short;
-use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::TextRole;
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{Bars, Grid, Pane, Raster, Row, write};
+use crate::ui::widgets::{Bars, Grid, NamedBar, Pane, Raster, write};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -17,7 +17,7 @@ const SIDE: u16 = 32;
 
 /// The view.
 #[derive(Debug, Default)]
-pub struct Features {
+pub struct FeaturesView {
     selected: usize,
     /// The first visible unit.
     first: usize,
@@ -32,21 +32,21 @@ fn units(layer: &LayerInfo) -> usize {
     if height > 1 { maps as usize } else { (maps * width) as usize }
 }
 
-fn layer<'a>(context: &Context<'a>) -> Option<(u32, &'a LayerInfo)> {
+fn layer<'a>(context: &ViewContext<'a>) -> Option<(u32, &'a LayerInfo)> {
     let layers = &context.run.info.as_ref()?.layers;
     let index = (context.layer as usize).min(layers.len().checked_sub(1)?);
     Some((index as u32, &layers[index]))
 }
 
-impl Features {
-    fn select(&mut self, unit: usize, context: &Context) -> Effect {
+impl FeaturesView {
+    fn select(&mut self, unit: usize, context: &ViewContext) -> Effect {
         let units = layer(context).map_or(0, |(_, layer)| units(layer));
         self.selected = unit.min(units.saturating_sub(1));
         self.first = self.grid.scroll(self.first, self.selected, units);
         Effect::Redraw
     }
 
-    fn go_layer(&mut self, step: isize, context: &Context) -> Effect {
+    fn go_layer(&mut self, step: isize, context: &ViewContext) -> Effect {
         let Some((index, _)) = layer(context) else { return Effect::Ignored };
         let count = context.run.info.as_ref().map_or(1, |info| info.layers.len());
         let next = (index as usize).saturating_add_signed(step).min(count.saturating_sub(1));
@@ -55,13 +55,13 @@ impl Features {
     }
 
     /// The probe of the selected unit's weights, if its layer has any.
-    fn filter(&self, context: &Context) -> Option<What> {
+    fn filter(&self, context: &ViewContext) -> Option<ProbeQuery> {
         let (index, _) = layer(context).filter(|(_, layer)| layer.weights > 0)?;
-        Some(What::Weights { layer: index, first: self.selected as u32, count: 1 })
+        Some(ProbeQuery::Weights { layer: index, first: self.selected as u32, count: 1 })
     }
 
     /// Draws the feature maps of a layer, scaled to the brightest one.
-    fn maps(&mut self, tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn maps(&mut self, tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
         let [maps, height, width] = tensor.shape.map(|side| side as usize);
         let pixels =
@@ -91,7 +91,7 @@ impl Features {
             let Some(pixels) = pixels(map).filter(|_| place.area() > 0) else { continue };
             let picture = Rect { height: place.height.saturating_sub(1).max(1), ..place };
             (&raster(pixels)).render(picture, buffer);
-            let role = if map == self.selected { Role::Selected } else { Role::Dim };
+            let role = if map == self.selected { TextRole::Selected } else { TextRole::Dim };
             let label = format!("{map:^width$}", width = usize::from(place.width.min(6)));
             if place.height > 1 {
                 write(buffer, place, place.height - 1, &label, theme.style(role));
@@ -100,7 +100,7 @@ impl Features {
     }
 
     /// Draws the activations of a vector as bars around the selected one.
-    fn vector(&mut self, tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn vector(&mut self, tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
         let count = tensor.values.len();
         self.selected = self.selected.min(count.saturating_sub(1));
@@ -115,11 +115,11 @@ impl Features {
         let row = |(unit, &activation): (usize, &f32)| {
             let name = if is_output { context.class(unit as u32) } else { unit.to_string() };
             let selected = unit == self.selected;
-            Row {
+            NamedBar {
                 name: format!("{}{name:>4}", if selected { "›" } else { " " }),
                 share: f64::from((activation / largest).abs()),
                 value: short(f64::from(activation)),
-                style: if selected { theme.style(Role::Accent) } else { theme.series(0) },
+                style: if selected { theme.style(TextRole::Accent) } else { theme.series(0) },
             }
         };
         let rows = tensor.values.iter().enumerate().skip(first).take(height).map(row).collect();
@@ -127,12 +127,12 @@ impl Features {
     }
 
     /// Draws the image, and the weights of the selected unit.
-    fn side(&self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn side(&self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
         let [above, below] = Layout::vertical([Constraint::Fill(1); 2]).areas(area);
         let title = theme.fill("Test image {}", &[&context.digit]);
         let inside = Pane::new(&title, theme).draw(above, buffer);
-        let digit = context.frame(&What::Digit { index: context.digit });
+        let digit = context.frame(&ProbeQuery::Digit { index: context.digit });
         let info = context.run.info.as_ref();
         if let (Some(Content::Digit { card, .. }), Some(info)) = (digit.map(|f| &f.content), info) {
             let pixels: Vec<f32> = card.pixels.iter().map(|&pixel| f32::from(pixel)).collect();
@@ -147,7 +147,7 @@ impl Features {
                 inside,
                 0,
                 theme.say("this layer has no weights"),
-                theme.style(Role::Dim),
+                theme.style(TextRole::Dim),
             );
             return;
         };
@@ -160,7 +160,7 @@ impl Features {
     }
 }
 
-impl View for Features {
+impl View for FeaturesView {
     fn id(&self) -> ViewId {
         ViewId::Features
     }
@@ -181,14 +181,14 @@ impl View for Features {
         ]
     }
 
-    fn probes(&self, context: &Context) -> Vec<What> {
+    fn probes(&self, context: &ViewContext) -> Vec<ProbeQuery> {
         let index = context.digit;
-        let mut probes = vec![What::Activations { index }, What::Digit { index }];
+        let mut probes = vec![ProbeQuery::Activations { index }, ProbeQuery::Digit { index }];
         probes.extend(self.filter(context));
         probes
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, context: &ViewContext) -> Effect {
         let count = layer(context).map_or(0, |(_, layer)| units(layer));
         if let Some(unit) = self.grid.shape(count, false).moved(self.selected, key.code) {
             return self.select(unit, context);
@@ -210,7 +210,7 @@ impl View for Features {
         }
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &ViewContext) -> Effect {
         let columns = self.grid.columns.max(1);
         match event.kind {
             MouseEventKind::ScrollDown => self.select(self.selected + columns, context),
@@ -223,12 +223,12 @@ impl View for Features {
         }
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
         let sidebar = if area.width >= 70 && area.height >= 12 { SIDE } else { 0 };
         let [main, side] =
             Layout::horizontal([Constraint::Fill(1), Constraint::Length(sidebar)]).areas(area);
-        let frame = context.frame(&What::Activations { index: context.digit });
+        let frame = context.frame(&ProbeQuery::Activations { index: context.digit });
         let title = title(context);
         let note = frame.map_or_else(String::new, |frame| context.as_of_layers(frame));
         let inside = Pane::new(&title, theme).note(&note).draw(main, buffer);
@@ -251,7 +251,7 @@ impl View for Features {
 }
 
 /// Draws the filters of all input maps side by side.
-fn filters(tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &Context) {
+fn filters(tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
     let index = layer(context).map_or(0, |(index, _)| index);
     let [maps, height, width] = context.weights_shape(index, tensor);
     let largest = tensor.values.iter().fold(f32::MIN_POSITIVE, |most, w| most.max(w.abs()));
@@ -279,7 +279,7 @@ fn filters(tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &Context) 
     }
 }
 
-fn title(context: &Context) -> String {
+fn title(context: &ViewContext) -> String {
     let theme = context.theme;
     layer(context).map_or_else(
         || theme.say("Features").into(),

@@ -1,14 +1,14 @@
 //! Learning speed of each layer: the book's chapter 5, live.
 
-use crate::protocol::{Content, EpochStats, LayerStats, What};
+use crate::protocol::{Content, EpochStats, LayerStats, ProbeQuery};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::{percent, short};
-use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::TextRole;
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
 use crate::ui::views::curves::{over_epochs, over_epochs_mouse};
 use crate::ui::widgets::{
-    Bars, ChartState, Line, LineChart, Pane, Row, Unit, wrap, write, write_wrapped,
+    AxisUnit, Bars, ChartLine, ChartState, LineChart, NamedBar, Pane, wrap, write, write_wrapped,
 };
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -16,7 +16,7 @@ use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
 
 /// A quantity of a layer.
-struct Quantity {
+struct LayerQuantity {
     name: &'static str,
     meaning: &'static str,
     pick: fn(&LayerStats) -> f64,
@@ -24,32 +24,32 @@ struct Quantity {
     log: bool,
 }
 
-const QUANTITIES: [Quantity; 5] = [
-    Quantity {
+const QUANTITIES: [LayerQuantity; 5] = [
+    LayerQuantity {
         name: "Speed of learning",
         meaning: "norm of the gradient of the cost in the biases (chapter 5)",
         pick: |layer| layer.bias_gradient_norm,
         log: true,
     },
-    Quantity {
+    LayerQuantity {
         name: "Weight gradient",
         meaning: "norm of the gradient of the cost in the weights",
         pick: |layer| layer.weight_gradient_norm,
         log: true,
     },
-    Quantity {
+    LayerQuantity {
         name: "Update ratio",
         meaning: "norm of one update over the norm of the weights; near 0.001 is healthy",
         pick: |layer| layer.update_ratio,
         log: true,
     },
-    Quantity {
+    LayerQuantity {
         name: "Saturated",
         meaning: "activations within 1% of a bound of their range: they learn slowly",
         pick: |layer| layer.saturated,
         log: false,
     },
-    Quantity {
+    LayerQuantity {
         name: "Dead",
         meaning: "units that are zero for every image of a mini-batch: they learn nothing from it",
         pick: |layer| layer.dead,
@@ -57,7 +57,7 @@ const QUANTITIES: [Quantity; 5] = [
     },
 ];
 
-impl Quantity {
+impl LayerQuantity {
     fn text(&self, value: f64) -> String {
         match value {
             _ if value.is_nan() => "–".into(),
@@ -74,7 +74,7 @@ const MAX_BARS_WIDTH: u16 = 64;
 
 /// The view.
 #[derive(Debug, Default)]
-pub struct Gradients {
+pub struct GradientsView {
     /// Index of the quantity on the chart.
     shown: usize,
     /// The areas of the quantities' bars when they were last drawn.
@@ -86,7 +86,7 @@ pub struct Gradients {
     others: [ChartState; QUANTITIES.len()],
 }
 
-impl View for Gradients {
+impl View for GradientsView {
     fn id(&self) -> ViewId {
         ViewId::Gradients
     }
@@ -107,11 +107,11 @@ impl View for Gradients {
         ]
     }
 
-    fn probes(&self, _context: &Context) -> Vec<What> {
-        vec![What::Gradients]
+    fn probes(&self, _context: &ViewContext) -> Vec<ProbeQuery> {
+        vec![ProbeQuery::Gradients]
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, context: &ViewContext) -> Effect {
         let last = QUANTITIES.len() - 1;
         match key.code {
             KeyCode::Up | KeyCode::Left | KeyCode::Char('k' | 'h') => {
@@ -130,7 +130,7 @@ impl View for Gradients {
         Effect::Redraw
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &ViewContext) -> Effect {
         let at = Position::new(event.column, event.row);
         let effect = over_epochs_mouse([&mut self.chart], event, context);
         if effect != Effect::Ignored {
@@ -159,7 +159,7 @@ impl View for Gradients {
         }
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         self.sections.clear();
         self.explained = false;
         let (layers, note) = layers(context);
@@ -167,7 +167,7 @@ impl View for Gradients {
             let inside = Pane::new("Gradients", context.theme).draw(area, buffer);
             let waiting = unavailable(context).unwrap_or("waiting for the first mini-batch…");
             let theme = context.theme;
-            return write_wrapped(buffer, inside, theme.say(waiting), theme.style(Role::Dim));
+            return write_wrapped(buffer, inside, theme.say(waiting), theme.style(TextRole::Dim));
         }
         if area.width >= 90 && area.height >= 14 {
             let width = (area.width * 2 / 5).min(MAX_BARS_WIDTH);
@@ -193,21 +193,21 @@ impl View for Gradients {
     }
 }
 
-impl Gradients {
+impl GradientsView {
     /// Draws a bar per layer for every quantity, starting at the selected one if they do not all
     /// fit.
     fn all_bars(
         &mut self,
         area: Rect,
         buffer: &mut Buffer,
-        context: &Context,
+        context: &ViewContext,
         layers: &[LayerStats],
         note: &str,
     ) {
         let theme = context.theme;
         let inside = Pane::new("Layer by layer", theme).note(note).draw(area, buffer);
         // If there is room, the meaning of each quantity is shown below its name.
-        let meaning = |quantity: &Quantity| {
+        let meaning = |quantity: &LayerQuantity| {
             wrap(context.theme.say(quantity.meaning), inside.width.saturating_sub(2))
         };
         let meanings = QUANTITIES.iter().map(|quantity| meaning(quantity).len()).max();
@@ -221,14 +221,14 @@ impl Gradients {
         for (place, index) in (0_u16..).zip(first..first + fit) {
             let y = inside.y + place * needed;
             let section = Rect { y, height: needed - 1, ..inside }.intersection(inside);
-            let role = if index == self.shown { Role::Selected } else { Role::Title };
+            let role = if index == self.shown { TextRole::Selected } else { TextRole::Title };
             let name = format!(" {} ", theme.say(QUANTITIES[index].name));
             write(buffer, section, 0, &name, theme.style(role));
             let mut above = 1;
             if explained {
                 for line in meaning(&QUANTITIES[index]) {
                     let indented = Rect { x: section.x + 1, ..section }.intersection(section);
-                    write(buffer, indented, above, &line, theme.style(Role::Dim));
+                    write(buffer, indented, above, &line, theme.style(TextRole::Dim));
                     above += 1;
                 }
             }
@@ -248,7 +248,7 @@ impl Gradients {
         &mut self,
         area: Rect,
         buffer: &mut Buffer,
-        context: &Context,
+        context: &ViewContext,
         layers: &[LayerStats],
         note: &str,
     ) {
@@ -259,7 +259,7 @@ impl Gradients {
     }
 
     /// Draws a chart over the epochs for each quantity.
-    fn all_histories(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn all_histories(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let rows = QUANTITIES.len().div_ceil(2);
         let lines = Layout::vertical(vec![Constraint::Fill(1); rows]).split(area);
         let places = lines
@@ -271,7 +271,7 @@ impl Gradients {
     }
 
     /// Draws a quantity over the epochs.
-    fn history(&mut self, index: usize, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn history(&mut self, index: usize, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let (quantity, theme) = (&QUANTITIES[index], context.theme);
         let smoothing = self.chart.smoothing;
         let log = quantity.log.then(|| theme.say("logarithmic").to_string());
@@ -284,9 +284,9 @@ impl Gradients {
         let foot = u16::from(inside.height >= 10 && !self.explained);
         let [chart, meaning] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(foot)]).areas(inside);
-        write(buffer, meaning, 0, theme.say(quantity.meaning), theme.style(Role::Dim));
+        write(buffer, meaning, 0, theme.say(quantity.meaning), theme.style(TextRole::Dim));
         let line_chart = LineChart {
-            y_unit: if quantity.log { Unit::Plain } else { Unit::Percent },
+            y_unit: if quantity.log { AxisUnit::Plain } else { AxisUnit::Percent },
             value_text: if quantity.log { short } else { percent },
             log: quantity.log,
             highest: (!quantity.log).then_some(1.0),
@@ -304,8 +304,8 @@ impl Gradients {
 }
 
 /// The statistics of the layers at the selected moment, and the moment in words.
-fn layers<'a>(context: &Context<'a>) -> (&'a [LayerStats], String) {
-    if let Some(frame) = context.frame(&What::Gradients)
+fn layers<'a>(context: &ViewContext<'a>) -> (&'a [LayerStats], String) {
+    if let Some(frame) = context.frame(&ProbeQuery::Gradients)
         && let Content::Gradients { layers } = &frame.content
         && !layers.is_empty()
     {
@@ -315,14 +315,14 @@ fn layers<'a>(context: &Context<'a>) -> (&'a [LayerStats], String) {
     stats.map_or((&[], String::new()), |s| (&s.layers, context.theme.fill("epoch {}", &[&s.epoch])))
 }
 
-fn unavailable<'a>(context: &Context<'a>) -> Option<&'a str> {
-    match &context.frame(&What::Gradients)?.content {
+fn unavailable<'a>(context: &ViewContext<'a>) -> Option<&'a str> {
+    match &context.frame(&ProbeQuery::Gradients)?.content {
         Content::Unavailable(why) => Some(why),
         _ => None,
     }
 }
 
-fn layer_name(context: &Context, layer: u32) -> String {
+fn layer_name(context: &ViewContext, layer: u32) -> String {
     let info = context.run.info.as_ref().and_then(|info| info.layers.get(layer as usize));
     let number = layer + 1;
     info.map_or_else(|| number.to_string(), |info| format!("{number} {}", info.name))
@@ -331,13 +331,13 @@ fn layer_name(context: &Context, layer: u32) -> String {
 fn draw_bars(
     area: Rect,
     buffer: &mut Buffer,
-    context: &Context,
-    quantity: &Quantity,
+    context: &ViewContext,
+    quantity: &LayerQuantity,
     layers: &[LayerStats],
 ) {
     let values: Vec<f64> = layers.iter().map(quantity.pick).collect();
     let decades = decades(&values);
-    let rows = layers.iter().zip(&values).enumerate().map(|(index, (layer, &value))| Row {
+    let rows = layers.iter().zip(&values).enumerate().map(|(index, (layer, &value))| NamedBar {
         name: layer_name(context, layer.layer),
         share: if quantity.log { log_share(value, decades) } else { value },
         value: format!("{:>7}", quantity.text(value)),
@@ -364,7 +364,7 @@ fn log_share(value: f64, [low, high]: [f64; 2]) -> f64 {
 }
 
 /// A curve per layer over the epochs, with its value at the selected epoch.
-fn lines(context: &Context, quantity: &Quantity) -> Vec<Line> {
+fn lines(context: &ViewContext, quantity: &LayerQuantity) -> Vec<ChartLine> {
     let epochs = context.run.epochs.points();
     let Some(layers) = epochs.iter().map(|stats| &stats.layers).find(|layers| !layers.is_empty())
     else {
@@ -374,7 +374,7 @@ fn lines(context: &Context, quantity: &Quantity) -> Vec<Line> {
         let found = stats.layers.iter().find(|stats| stats.layer == layer);
         found.map(quantity.pick)
     };
-    let line = |(index, layer): (usize, u32)| Line {
+    let line = |(index, layer): (usize, u32)| ChartLine {
         name: layer_name(context, layer),
         points: epochs
             .iter()
@@ -385,7 +385,7 @@ fn lines(context: &Context, quantity: &Quantity) -> Vec<Line> {
             .and_then(|stats| at(stats, layer))
             .map_or_else(String::new, |value| quantity.text(value)),
         style: context.theme.series(index),
-        ..Line::default()
+        ..ChartLine::default()
     };
     layers.iter().map(|layer| layer.layer).enumerate().map(line).collect()
 }

@@ -1,10 +1,10 @@
 //! Texts, images and histograms that a script reported: the newest of every tag.
 
-use crate::protocol::{Media, MediaBody, What, printable};
+use crate::protocol::{Media, MediaBody, ProbeQuery, printable};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::short;
-use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::TextRole;
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{Histogram, Pane, Raster, wrap, write};
 use crossterm::event::{KeyCode, KeyEvent};
@@ -35,11 +35,11 @@ impl View for MediaView {
         &[KeyHelp { keys: "↑↓", does: "another tag" }]
     }
 
-    fn probes(&self, _context: &Context) -> Vec<What> {
+    fn probes(&self, _context: &ViewContext) -> Vec<ProbeQuery> {
         Vec::new()
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, context: &ViewContext) -> Effect {
         let tags = tags(context);
         let at = self.shown(context).and_then(|shown| tags.iter().position(|t| *t == shown.tag));
         let Some(at) = at else { return Effect::Ignored };
@@ -54,12 +54,12 @@ impl View for MediaView {
         Effect::Redraw
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
         let Some(shown) = self.shown(context) else {
             let inside = Pane::new("Media", theme).draw(area, buffer);
             let text = theme.say("the script reports no texts, images or distributions yet");
-            write(buffer, inside, 0, text, theme.style(Role::Dim));
+            write(buffer, inside, 0, text, theme.style(TextRole::Dim));
             return;
         };
         let list = if area.width >= 3 * LIST { LIST } else { 0 };
@@ -67,7 +67,7 @@ impl View for MediaView {
             Layout::horizontal([Constraint::Length(list), Constraint::Fill(1)]).areas(area);
         let inside = Pane::new("Tags", theme).draw(side, buffer);
         for (row, tag) in (0..inside.height).zip(tags(context)) {
-            let role = if tag == shown.tag { Role::Selected } else { Role::Text };
+            let role = if tag == shown.tag { TextRole::Selected } else { TextRole::Text };
             write(buffer, inside, row, &printable(tag), theme.style(role));
         }
         let note = theme.fill("step {}", &[&shown.step]);
@@ -77,7 +77,7 @@ impl View for MediaView {
 }
 
 impl MediaView {
-    fn shown<'a>(&self, context: &Context<'a>) -> Option<&'a Media> {
+    fn shown<'a>(&self, context: &ViewContext<'a>) -> Option<&'a Media> {
         let media = &context.run.media;
         let chosen = media.iter().find(|media| Some(&media.tag) == self.chosen.as_ref());
         chosen.or_else(|| media.last())
@@ -85,19 +85,19 @@ impl MediaView {
 }
 
 /// All tags, sorted by name.
-fn tags<'a>(context: &Context<'a>) -> Vec<&'a str> {
+fn tags<'a>(context: &ViewContext<'a>) -> Vec<&'a str> {
     let mut tags: Vec<&str> = context.run.media.iter().map(|media| media.tag.as_str()).collect();
     tags.sort_unstable();
     tags
 }
 
-fn draw(body: &MediaBody, area: Rect, buffer: &mut Buffer, context: &Context) {
+fn draw(body: &MediaBody, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
     let theme = context.theme;
     match body {
         MediaBody::Text(text) => {
             let lines = text.lines().flat_map(|line| wrap(&printable(line), area.width));
             for (row, line) in (0..area.height).zip(lines) {
-                write(buffer, area, row, &line, theme.style(Role::Text));
+                write(buffer, area, row, &line, theme.style(TextRole::Text));
             }
         }
         MediaBody::Image { width, height, pixels, .. } => {
@@ -107,7 +107,7 @@ fn draw(body: &MediaBody, area: Rect, buffer: &mut Buffer, context: &Context) {
         }
         MediaBody::Histogram { low, high, counts } => {
             let ends = format!("{} … {}", short(*low), short(*high));
-            write(buffer, area, 0, &ends, theme.style(Role::Dim));
+            write(buffer, area, 0, &ends, theme.style(TextRole::Dim));
             let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
             let (low, high) = (*low as f32, *high as f32);
             (&Histogram { low, high, counts, theme: *theme })

@@ -1,13 +1,13 @@
 //! The metrics of a command, one chart each.
 
 use super::time_axis::{TimeAxis, XAxis};
-use crate::protocol::{MarkKind, MetricSeries, What};
+use crate::protocol::{MarkKind, MetricSeries, ProbeQuery};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::short;
-use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::TextRole;
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{ChartState, Line, LineChart, Mark, Pane, Unit, write};
+use crate::ui::widgets::{AxisUnit, ChartLine, ChartState, LineChart, Pane, VerticalMark, write};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -17,7 +17,7 @@ const MIN_SIZE: [u16; 2] = [36, 9];
 
 /// The view.
 #[derive(Debug, Default)]
-pub(in crate::ui) struct Metrics {
+pub(in crate::ui) struct MetricsView {
     /// Index of the first chart of the page.
     first: usize,
     /// Number of charts on a page when it was last drawn.
@@ -27,7 +27,7 @@ pub(in crate::ui) struct Metrics {
     x_axis: XAxis,
 }
 
-impl View for Metrics {
+impl View for MetricsView {
     fn id(&self) -> ViewId {
         ViewId::Metrics
     }
@@ -48,11 +48,11 @@ impl View for Metrics {
         ]
     }
 
-    fn probes(&self, _context: &Context) -> Vec<What> {
+    fn probes(&self, _context: &ViewContext) -> Vec<ProbeQuery> {
         Vec::new()
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, context: &ViewContext) -> Effect {
         let count = context.run.metrics.iter().count();
         match key.code {
             KeyCode::PageDown if self.first + self.page < count => self.first += self.page,
@@ -65,13 +65,13 @@ impl View for Metrics {
         Effect::Redraw
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let (metrics, theme) = (&context.run.metrics, context.theme);
         let count = metrics.iter().count();
         if count == 0 {
             let inside = Pane::new("Metrics", theme).draw(area, buffer);
             let text = theme.say("no metrics were found in the output yet");
-            write(buffer, inside, 0, text, theme.style(Role::Dim));
+            write(buffer, inside, 0, text, theme.style(TextRole::Dim));
             return;
         }
         let [across, down] = grid(area, count);
@@ -85,7 +85,7 @@ impl View for Metrics {
     }
 }
 
-impl Metrics {
+impl MetricsView {
     fn draw_chart(
         &self,
         name: &str,
@@ -93,7 +93,7 @@ impl Metrics {
         axis: &TimeAxis,
         area: Rect,
         buffer: &mut Buffer,
-        context: &Context,
+        context: &ViewContext,
     ) {
         let theme = context.theme;
         let value = |point: Option<(i64, f64)>| point.map_or_else(String::new, |(_, v)| short(v));
@@ -102,16 +102,17 @@ impl Metrics {
         let title = crate::protocol::printable(name);
         let inside = Pane::new(&title, theme).note(&note).draw(area, buffer);
         let points = series.points().into_iter().map(|(step, value)| (axis.at(step as f64), value));
-        let style = theme.style(Role::Warning);
+        let style = theme.style(TextRole::Warning);
         let marks = context.run.marks.iter().filter(|mark| mark.kind != MarkKind::Resumed);
-        let marks = marks.map(|mark| Mark { x: axis.at(mark.step as f64), style });
-        let line = Line { points: points.collect(), style: theme.series(0), ..Line::default() };
+        let marks = marks.map(|mark| VerticalMark { x: axis.at(mark.step as f64), style });
+        let line =
+            ChartLine { points: points.collect(), style: theme.series(0), ..ChartLine::default() };
         let chart = LineChart {
             lines: vec![line],
             marks: marks.collect(),
             x_label: theme.say(self.x_axis.label()),
-            x_unit: if self.x_axis == XAxis::Step { Unit::Whole } else { Unit::Plain },
-            y_unit: Unit::Plain,
+            x_unit: if self.x_axis == XAxis::Step { AxisUnit::Whole } else { AxisUnit::Plain },
+            y_unit: AxisUnit::Plain,
             value_text: short,
             log: self.log,
             log_x: false,

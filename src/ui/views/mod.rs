@@ -19,8 +19,8 @@ mod system;
 mod time_axis;
 mod weights;
 
-pub(super) use digits::Digits;
-pub(super) use explore::Explore;
+pub(super) use digits::DigitsView;
+pub(super) use explore::ExploreView;
 
 use super::experiment_name::ExperimentName;
 use super::view::View;
@@ -32,35 +32,35 @@ use std::sync::Arc;
 
 /// A view of a run: its id, key and constructor.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct ViewEntry {
     pub id: ViewId,
     pub key: char,
     new: fn() -> Box<dyn View>,
 }
 
-const fn entry(id: ViewId, key: char, new: fn() -> Box<dyn View>) -> Entry {
-    Entry { id, key, new }
+const fn entry(id: ViewId, key: char, new: fn() -> Box<dyn View>) -> ViewEntry {
+    ViewEntry { id, key, new }
 }
 
 /// Every view of a run, in the order of the tabs.
-pub(super) const TABLE: &[Entry] = &[
-    entry(ViewId::Overview, '1', || Box::<overview::Overview>::default()),
-    entry(ViewId::Curves, '2', || Box::<curves::Curves>::default()),
-    entry(ViewId::Weights, '3', || Box::<weights::Weights>::default()),
-    entry(ViewId::Digits, '4', || Box::<Digits>::default()),
-    entry(ViewId::Confusion, '5', || Box::<confusion::Confusion>::default()),
-    entry(ViewId::Gradients, '6', || Box::<gradients::Gradients>::default()),
-    entry(ViewId::Network, '7', || Box::<network::Network>::default()),
-    entry(ViewId::Features, '8', || Box::<features::Features>::default()),
-    entry(ViewId::Book, '9', || Box::<figures::Figures>::default()),
-    entry(ViewId::Draw, 'D', || Box::<draw::Draw>::default()),
-    entry(ViewId::Explore, '0', || Box::<Explore>::default()),
+pub(super) const TABLE: &[ViewEntry] = &[
+    entry(ViewId::Overview, '1', || Box::<overview::OverviewView>::default()),
+    entry(ViewId::Curves, '2', || Box::<curves::CurvesView>::default()),
+    entry(ViewId::Weights, '3', || Box::<weights::WeightsView>::default()),
+    entry(ViewId::Digits, '4', || Box::<DigitsView>::default()),
+    entry(ViewId::Confusion, '5', || Box::<confusion::ConfusionView>::default()),
+    entry(ViewId::Gradients, '6', || Box::<gradients::GradientsView>::default()),
+    entry(ViewId::Network, '7', || Box::<network::NetworkView>::default()),
+    entry(ViewId::Features, '8', || Box::<features::FeaturesView>::default()),
+    entry(ViewId::Book, '9', || Box::<figures::FiguresView>::default()),
+    entry(ViewId::Draw, 'D', || Box::<draw::DrawView>::default()),
+    entry(ViewId::Explore, '0', || Box::<ExploreView>::default()),
 ];
 
 /// The view of a run whose name has this prefix, ignoring case.
 #[must_use]
 pub fn named(text: &str) -> Option<ViewId> {
-    let begins = |entry: &&Entry| {
+    let begins = |entry: &&ViewEntry| {
         let name = entry.id.name().to_lowercase();
         !text.is_empty() && name.starts_with(&text.to_lowercase())
     };
@@ -93,7 +93,7 @@ pub fn all() -> Vec<Box<dyn View>> {
 #[must_use]
 pub fn of_training(experiments: &[ExperimentName]) -> Vec<Box<dyn View>> {
     let mut views = all();
-    if let Some(book) = find::<figures::Figures>(&mut views) {
+    if let Some(book) = find::<figures::FiguresView>(&mut views) {
         book.experiments = experiments.to_vec();
     }
     views
@@ -110,21 +110,21 @@ pub fn of_model() -> Vec<Box<dyn View>> {
 /// The view of an explorable without a run.
 #[must_use]
 pub fn exploring(id: &str) -> Vec<Box<dyn View>> {
-    vec![Box::new(Explore::opened(id))]
+    vec![Box::new(ExploreView::opened(id))]
 }
 
 /// The views of a command.
 #[must_use]
 pub fn of_command() -> Vec<Box<dyn View>> {
     vec![
-        Box::<output::Output>::default(),
-        Box::<metrics::Metrics>::default(),
-        Box::<weights::Weights>::default(),
-        Box::<Digits>::default(),
-        Box::<confusion::Confusion>::default(),
-        Box::<gradients::Gradients>::default(),
-        Box::<system::System>::default(),
-        Box::<features::Features>::default(),
+        Box::<output::OutputView>::default(),
+        Box::<metrics::MetricsView>::default(),
+        Box::<weights::WeightsView>::default(),
+        Box::<DigitsView>::default(),
+        Box::<confusion::ConfusionView>::default(),
+        Box::<gradients::GradientsView>::default(),
+        Box::<system::SystemView>::default(),
+        Box::<features::FeaturesView>::default(),
         Box::<media::MediaView>::default(),
     ]
 }
@@ -132,13 +132,13 @@ pub fn of_command() -> Vec<Box<dyn View>> {
 /// The views of predictions, the misclassified images first.
 #[must_use]
 pub fn of_predictions() -> Vec<Box<dyn View>> {
-    vec![Box::new(Digits::wrong()), Box::<confusion::Confusion>::default()]
+    vec![Box::new(DigitsView::wrong()), Box::<confusion::ConfusionView>::default()]
 }
 
 /// The view of a picture that was read.
 #[must_use]
 pub fn reading(name: &str, reading: &Reading) -> Vec<Box<dyn View>> {
-    vec![Box::new(read::Read::of(name, reading))]
+    vec![Box::new(read::ReadView::of(name, reading))]
 }
 
 /// The views of several runs.
@@ -146,11 +146,11 @@ pub fn reading(name: &str, reading: &Reading) -> Vec<Box<dyn View>> {
 pub fn watching(source: &Arc<dyn RunSource>) -> Vec<Box<dyn View>> {
     let shared = runs::RunList::shared(Arc::clone(source));
     vec![
-        Box::new(runs::Runs::new(Rc::clone(&shared))),
-        Box::new(runs::Compare::new(Rc::clone(&shared))),
-        Box::new(runs::Histograms::new(Rc::clone(&shared))),
-        Box::new(runs::Images::new(Rc::clone(&shared))),
-        Box::new(runs::Texts::new(shared)),
+        Box::new(runs::RunsView::new(Rc::clone(&shared))),
+        Box::new(runs::CompareView::new(Rc::clone(&shared))),
+        Box::new(runs::HistogramsView::new(Rc::clone(&shared))),
+        Box::new(runs::ImagesView::new(Rc::clone(&shared))),
+        Box::new(runs::TextsView::new(shared)),
     ]
 }
 

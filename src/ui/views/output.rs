@@ -1,9 +1,9 @@
 //! The output of a command, with scrolling and search.
 
-use crate::protocol::{OutputLines, What};
+use crate::protocol::{OutputLines, ProbeQuery};
 use crate::ui::effect::Effect;
-use crate::ui::theme::{ColorDepth, Role, Theme};
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::{ColorDepth, TextRole, Theme};
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{Pane, ansi_spans, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent, MouseEventKind};
@@ -17,7 +17,7 @@ const WHEEL: u64 = 3;
 
 /// The view.
 #[derive(Debug, Default)]
-pub(in crate::ui) struct Output {
+pub(in crate::ui) struct OutputView {
     /// The number of the first visible line; `None` follows the newest.
     top: Option<u64>,
     /// Number of rows that were last drawn.
@@ -28,7 +28,7 @@ pub(in crate::ui) struct Output {
     typing: bool,
 }
 
-impl View for Output {
+impl View for OutputView {
     fn id(&self) -> ViewId {
         ViewId::Output
     }
@@ -48,11 +48,11 @@ impl View for Output {
         ]
     }
 
-    fn probes(&self, _context: &Context) -> Vec<What> {
+    fn probes(&self, _context: &ViewContext) -> Vec<ProbeQuery> {
         Vec::new()
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, context: &ViewContext) -> Effect {
         let output = &context.run.output;
         if self.typing {
             return self.type_pattern(key.code, output);
@@ -75,7 +75,7 @@ impl View for Output {
         Effect::Redraw
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &ViewContext) -> Effect {
         match event.kind {
             MouseEventKind::ScrollUp => self.scroll_up(WHEEL, &context.run.output),
             MouseEventKind::ScrollDown => self.scroll_down(WHEEL, &context.run.output),
@@ -84,13 +84,19 @@ impl View for Output {
         Effect::Redraw
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let (output, theme) = (&context.run.output, context.theme);
         let note = self.note(output, theme);
         let inside = Pane::new("Output", theme).note(&note).draw(area, buffer);
         self.rows = u64::from(inside.height);
         if output.lines.is_empty() && output.current.is_none() {
-            write(buffer, inside, 0, theme.say("nothing was printed yet"), theme.style(Role::Dim));
+            write(
+                buffer,
+                inside,
+                0,
+                theme.say("nothing was printed yet"),
+                theme.style(TextRole::Dim),
+            );
             return;
         }
         let first = self.first_shown(output);
@@ -101,7 +107,7 @@ impl View for Output {
     }
 }
 
-impl Output {
+impl OutputView {
     /// The number of the first visible line.
     fn first_shown(&self, output: &OutputLines) -> u64 {
         let last = self.last_top(output);
@@ -173,7 +179,7 @@ impl Output {
 
     fn draw_line(&self, line: &str, row: u16, area: Rect, buffer: &mut Buffer, theme: &Theme) {
         let mut column = 0;
-        let base = theme.style(Role::Text);
+        let base = theme.style(TextRole::Text);
         for (text, style) in ansi_spans(line, base) {
             let style = if can_show(style, theme.depth) { style } else { base };
             write_at(buffer, area, column, row, &text, style);

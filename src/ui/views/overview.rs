@@ -1,14 +1,14 @@
 //! The overview: progress, curves, weights and a test image.
 
-use super::curves::{self, Chart};
-use crate::protocol::{Content, EpochStats, Moment, Tune, What};
+use super::curves::{self, EpochChart};
+use crate::protocol::{Content, EpochStats, Moment, ProbeQuery, Tune};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::{duration, percent_2, short, thousands};
 use crate::ui::recipe::of_recipe;
-use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::TextRole;
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{Bars, ChartState, Gauge, Pane, Raster, Row, write, write_at};
+use crate::ui::widgets::{Bars, ChartState, Gauge, NamedBar, Pane, Raster, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -20,14 +20,14 @@ const STRIP: u32 = 24;
 
 /// The view.
 #[derive(Debug, Default)]
-pub struct Overview {
+pub struct OverviewView {
     accuracy: ChartState,
     cost: ChartState,
     /// Number of units in the strip when it was last drawn.
     units: u32,
 }
 
-impl View for Overview {
+impl View for OverviewView {
     fn id(&self) -> ViewId {
         ViewId::Overview
     }
@@ -44,15 +44,15 @@ impl View for Overview {
         &[KeyHelp { keys: "←→", does: "another digit" }]
     }
 
-    fn probes(&self, context: &Context) -> Vec<What> {
-        let mut probes = vec![What::Digit { index: context.digit }];
+    fn probes(&self, context: &ViewContext) -> Vec<ProbeQuery> {
+        let mut probes = vec![ProbeQuery::Digit { index: context.digit }];
         if let Some(&layer) = context.weighted_layers().first() {
             probes.push(self.weights(layer));
         }
         probes
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, context: &ViewContext) -> Effect {
         match key.code {
             KeyCode::Left | KeyCode::Char('h') => {
                 Effect::SelectDigit(context.digit.saturating_sub(1))
@@ -62,11 +62,11 @@ impl View for Overview {
         }
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &ViewContext) -> Effect {
         curves::over_epochs_mouse([&mut self.accuracy, &mut self.cost], event, context)
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let points = curves::trained(context.run.epochs.points());
         if area.width < 60 || area.height < 14 {
             let [bars, chart] =
@@ -76,7 +76,7 @@ impl View for Overview {
             if context.model.is_some() {
                 recipe(chart, buffer, context);
             } else {
-                Chart::default().accuracy(chart, buffer, context, points, &mut self.accuracy);
+                EpochChart::default().accuracy(chart, buffer, context, points, &mut self.accuracy);
             }
             return;
         }
@@ -93,8 +93,8 @@ impl View for Overview {
             recipe(charts, buffer, context);
         } else {
             let [left, right] = Layout::horizontal([Constraint::Fill(1); 2]).areas(charts);
-            Chart::default().accuracy(left, buffer, context, points, &mut self.accuracy);
-            Chart::default().cost(right, buffer, context, points, &mut self.cost);
+            EpochChart::default().accuracy(left, buffer, context, points, &mut self.accuracy);
+            EpochChart::default().cost(right, buffer, context, points, &mut self.cost);
         }
         let digit_width = (2 * bottom + 26).min(area.width / 2);
         let [weights, digit] =
@@ -105,19 +105,19 @@ impl View for Overview {
 }
 
 /// The recipe of a saved model, which has no curves.
-fn recipe(area: Rect, buffer: &mut Buffer, context: &Context) {
+fn recipe(area: Rect, buffer: &mut Buffer, context: &ViewContext) {
     const VALUES: u16 = 18;
     let theme = context.theme;
     let inside = Pane::new("The model", theme).draw(area, buffer);
     let Some(info) = &context.run.info else { return };
     for (row, (name, value)) in (0..inside.height).zip(of_recipe(info, theme)) {
-        write(buffer, inside, row, &name, theme.style(Role::Dim));
-        write_at(buffer, inside, VALUES, row, &value, theme.style(Role::Text));
+        write(buffer, inside, row, &name, theme.style(TextRole::Dim));
+        write_at(buffer, inside, VALUES, row, &value, theme.style(TextRole::Text));
     }
 }
 
 /// The progress of epoch and run, speed, remaining time, and the best results so far.
-fn progress(area: Rect, buffer: &mut Buffer, context: &Context) {
+fn progress(area: Rect, buffer: &mut Buffer, context: &ViewContext) {
     let (run, theme) = (context.run, context.theme);
     let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     let [epoch_line, run_line, best_line] =
@@ -150,7 +150,7 @@ fn progress(area: Rect, buffer: &mut Buffer, context: &Context) {
 }
 
 /// The progress of a run that has ended, and its duration.
-fn ended(line: Rect, buffer: &mut Buffer, context: &Context) {
+fn ended(line: Rect, buffer: &mut Buffer, context: &ViewContext) {
     let (run, theme) = (context.run, context.theme);
     let total = run.info.as_ref().map_or(0, |info| info.epochs);
     if total == 0 || context.model.is_some() {
@@ -167,14 +167,14 @@ fn ended(line: Rect, buffer: &mut Buffer, context: &Context) {
     (&gauge).render(line, buffer);
 }
 
-fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
+fn best(line: Rect, buffer: &mut Buffer, context: &ViewContext) {
     let (run, theme) = (context.run, context.theme);
     let mut column = 0;
     let mut pair = |name: &str, value: String, role| {
         let name = theme.say(name);
         // Numbers are omitted rather than truncated.
         if usize::from(column) + name.width() + 1 + value.width() <= usize::from(line.width) {
-            column = write_at(buffer, line, column, 0, name, theme.style(Role::Dim));
+            column = write_at(buffer, line, column, 0, name, theme.style(TextRole::Dim));
             column = write_at(buffer, line, column + 1, 0, &value, theme.style(role)) + 3;
         }
     };
@@ -186,13 +186,13 @@ fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
             ("test cost", stats.test_cost.map(short)),
         ] {
             if let Some(value) = value {
-                pair(name, value, Role::Title);
+                pair(name, value, TextRole::Title);
             }
         }
         return;
     }
     if let Some(accuracy) = context.stats().and_then(test) {
-        pair("test", percent_2(accuracy), Role::Title);
+        pair("test", percent_2(accuracy), TextRole::Title);
     }
     let validation = |stats: &EpochStats| stats.validation_accuracy;
     for (name, pick) in
@@ -200,27 +200,27 @@ fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
     {
         if let Some((epoch, accuracy)) = best_of(run.epochs.points(), pick) {
             let value = theme.fill("{} in epoch {}", &[&percent_2(accuracy), &epoch]);
-            pair(name, value, Role::Good);
+            pair(name, value, TextRole::Good);
         }
     }
     if let Some(stats) = context.stats().filter(|stats| stats.train_seconds > 0.0) {
         pair(
             "epoch took",
             theme.fill("{} s", &[&format!("{:.3}", stats.train_seconds)]),
-            Role::Text,
+            TextRole::Text,
         );
     }
     if let Some(stats) = context.stats() {
         pair(
             if theme.unicode { "η" } else { "eta" },
             short(learning_rate(stats, context)),
-            Role::Text,
+            TextRole::Text,
         );
     }
 }
 
 /// The current learning rate: that of the selected epoch or, live, a newer manual change.
-fn learning_rate(stats: &EpochStats, context: &Context) -> f64 {
+fn learning_rate(stats: &EpochStats, context: &ViewContext) -> f64 {
     let since = context.run.tuned.iter().filter(|tuned| tuned.epoch >= stats.epoch);
     let mut set = since.filter_map(|tuned| match tuned.change {
         Tune::LearningRate(eta) => Some(eta),
@@ -236,20 +236,23 @@ fn best_of(epochs: &[EpochStats], pick: fn(&EpochStats) -> Option<f64>) -> Optio
     measured.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
 }
 
-impl Overview {
+impl OverviewView {
     /// The probe of the first units' weights, as many as were last drawn.
-    fn weights(&self, layer: u32) -> What {
+    fn weights(&self, layer: u32) -> ProbeQuery {
         // Before the first frame the number of units is not known.
-        What::Weights { layer, first: 0, count: if self.units == 0 { STRIP } else { self.units } }
+        ProbeQuery::Weights {
+            layer,
+            first: 0,
+            count: if self.units == 0 { STRIP } else { self.units },
+        }
     }
 
     /// Draws the input weights of the first units, as many as fit.
-    fn strip(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn strip(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
         let inside = Pane::new("What the first units look for", theme).draw(area, buffer);
         let Some(&first) = context.weighted_layers().first() else { return };
-        let of_it =
-            |what: &What| matches!(what, What::Weights { layer, first: 0, .. } if *layer == first);
+        let of_it = |what: &ProbeQuery| matches!(what, ProbeQuery::Weights { layer, first: 0, .. } if *layer == first);
         let exact = context.frame(&self.weights(first));
         let frame = exact.or_else(|| context.latest_frame(of_it));
         let Some(frame) = frame else { return };
@@ -284,11 +287,11 @@ fn tile_width(room: u16) -> u16 {
 }
 
 /// Draws the selected image with its prediction.
-fn one_digit(area: Rect, buffer: &mut Buffer, context: &Context) {
+fn one_digit(area: Rect, buffer: &mut Buffer, context: &ViewContext) {
     let (theme, run) = (context.theme, context.run);
     let title = theme.fill("Test image {}", &[&context.digit]);
     let inside = Pane::new(&title, theme).draw(area, buffer);
-    let Some(frame) = context.frame(&What::Digit { index: context.digit }) else { return };
+    let Some(frame) = context.frame(&ProbeQuery::Digit { index: context.digit }) else { return };
     let Content::Digit { card, outputs, .. } = &frame.content else {
         return context.write_missing(Some(frame), inside, buffer);
     };
@@ -302,16 +305,20 @@ fn one_digit(area: Rect, buffer: &mut Buffer, context: &Context) {
     let beside =
         Rect { x: inside.x + taken + 1, width: inside.width.saturating_sub(taken + 1), ..inside };
     let right = card.prediction == card.label;
-    let (mark, role) = if right { ("✓", Role::Good) } else { ("✗", Role::Bad) };
+    let (mark, role) = if right { ("✓", TextRole::Good) } else { ("✗", TextRole::Bad) };
     let (said, is) = (context.class(card.prediction), context.class(card.label));
     let answer = if right { said } else { theme.fill("{}, is {}", &[&said, &is]) };
     let verdict = format!("{mark} {answer}");
     write(buffer, beside, 0, &verdict, theme.style(role));
-    let rows = outputs.iter().zip(0_u32..).map(|(&output, class)| Row {
+    let rows = outputs.iter().zip(0_u32..).map(|(&output, class)| NamedBar {
         name: context.class(class),
         share: f64::from(output),
         value: format!("{output:.2}"),
-        style: if class == card.label { theme.style(Role::Good) } else { theme.style(Role::Text) },
+        style: if class == card.label {
+            theme.style(TextRole::Good)
+        } else {
+            theme.style(TextRole::Text)
+        },
     });
     let bars = Bars { rows: rows.collect(), theme: *theme };
     let below = Rect { y: beside.y + 1, height: beside.height.saturating_sub(1), ..beside };

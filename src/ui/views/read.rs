@@ -1,10 +1,10 @@
 //! How a picture was read: its cuts, its pieces, and the alternative segmentations.
 
-use crate::protocol::{ReadDigit, ReadLine, Reading, Segmentation, What};
+use crate::protocol::{ProbeQuery, ReadDigit, ReadLine, Reading, Segmentation};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::{decimals_2, percent};
-use crate::ui::theme::{Role, Theme};
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::{TextRole, Theme};
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{Pane, Raster, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent};
@@ -22,7 +22,7 @@ const MIN_WIDTH: u16 = 9;
 
 /// The view.
 #[derive(Clone, Debug, Default)]
-pub(in crate::ui) struct Read {
+pub(in crate::ui) struct ReadView {
     name: String,
     reading: Reading,
     /// Selected line, segmentation and digit.
@@ -31,7 +31,7 @@ pub(in crate::ui) struct Read {
     digit: usize,
 }
 
-impl Read {
+impl ReadView {
     /// The view of a picture with a name.
     pub(in crate::ui) fn of(name: &str, reading: &Reading) -> Self {
         Self { name: name.into(), reading: reading.clone(), ..Self::default() }
@@ -82,7 +82,7 @@ impl Read {
             let (from, to) = (column(digit.left), column(digit.left + digit.width));
             let sign = if theme.unicode { "▔" } else { "=" };
             let under = sign.repeat(usize::from((to - from).max(1)));
-            write_at(buffer, inside, from, drawn.height, &under, theme.style(Role::Accent));
+            write_at(buffer, inside, from, drawn.height, &under, theme.style(TextRole::Accent));
         }
     }
 
@@ -120,7 +120,7 @@ impl Read {
         let rows = raster.fitted(high).height;
         ratatui::widgets::Widget::render(&raster, high, buffer);
         let words = Rect { y: area.y + rows, height: area.height - rows, ..area };
-        let style = theme.style(if selected { Role::Accent } else { Role::Title });
+        let style = theme.style(if selected { TextRole::Accent } else { TextRole::Title });
         let mark = if selected { "› " } else { "" };
         write(
             buffer,
@@ -129,7 +129,7 @@ impl Read {
             &format!("{mark}{} {}", digit.name, percent(f64::from(digit.strength))),
             style,
         );
-        let dim = theme.style(Role::Dim);
+        let dim = theme.style(TextRole::Dim);
         if let Some((name, strength)) = &digit.second {
             write(buffer, words, 1, &format!("{name} {}", percent(f64::from(*strength))), dim);
         }
@@ -147,8 +147,11 @@ impl Read {
         let first = (self.segmentation + 1).saturating_sub(usize::from(inside.height));
         let ways = line.segmentations.iter().zip(&texts).enumerate().skip(first);
         for (row, (at, (segmentation, text))) in (0..inside.height).zip(ways) {
-            let style =
-                theme.style(if at == self.segmentation { Role::Accent } else { Role::Text });
+            let style = theme.style(if at == self.segmentation {
+                TextRole::Accent
+            } else {
+                TextRole::Text
+            });
             let mark = if at == self.segmentation { "›" } else { " " };
             let scores: Vec<String> =
                 segmentation.digits.iter().map(|digit| decimals_2(digit.score)).collect();
@@ -156,7 +159,7 @@ impl Read {
             let words = format!("{mark} {text}{gap}  {:>6}", decimals_2(segmentation.score));
             let end = write(buffer, inside, row, &words, style);
             let sum = format!("  = {}", scores.join(" "));
-            write_at(buffer, inside, end, row, &sum, theme.style(Role::Dim));
+            write_at(buffer, inside, end, row, &sum, theme.style(TextRole::Dim));
         }
     }
 }
@@ -166,7 +169,7 @@ fn draw_cut(cut: &[u32], line: &ReadLine, drawn: Rect, buffer: &mut Buffer, them
     if line.width == 0 || line.height == 0 {
         return;
     }
-    let style = theme.style(Role::Accent);
+    let style = theme.style(TextRole::Accent);
     // There are two pixels per row.
     for half in 0..2 * drawn.height {
         let row = u32::from(half) * line.height / (2 * u32::from(drawn.height));
@@ -186,10 +189,10 @@ fn draw_cut(cut: &[u32], line: &ReadLine, drawn: Rect, buffer: &mut Buffer, them
 }
 
 fn score_style(score: f64, theme: &Theme) -> Style {
-    theme.style(if score > -1.0 { Role::Good } else { Role::Bad })
+    theme.style(if score > -1.0 { TextRole::Good } else { TextRole::Bad })
 }
 
-impl View for Read {
+impl View for ReadView {
     fn id(&self) -> ViewId {
         ViewId::Read
     }
@@ -209,11 +212,11 @@ impl View for Read {
         ]
     }
 
-    fn probes(&self, _: &Context) -> Vec<What> {
+    fn probes(&self, _: &ViewContext) -> Vec<ProbeQuery> {
         Vec::new()
     }
 
-    fn key(&mut self, key: KeyEvent, _: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, _: &ViewContext) -> Effect {
         let Self { line, segmentation, digit, .. } = *self;
         match key.code {
             KeyCode::Left | KeyCode::Char('h') => {
@@ -232,7 +235,7 @@ impl View for Read {
         }
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
         let ways = self.line().map_or(0, |line| line.segmentations.len()) as u16;
         if area.height < LOW {

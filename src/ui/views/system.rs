@@ -1,9 +1,9 @@
 //! The resource usage of a command's processes.
 
-use crate::protocol::{GpuUse, SystemUse, What, printable};
+use crate::protocol::{GpuUse, ProbeQuery, SystemUse, printable};
 use crate::ui::effect::Effect;
-use crate::ui::theme::{Role, Theme};
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::{TextRole, Theme};
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{Pane, write, write_at};
 use crossterm::event::KeyEvent;
@@ -15,9 +15,9 @@ const NAMES: u16 = 14;
 
 /// The view.
 #[derive(Debug, Default)]
-pub(in crate::ui) struct System;
+pub(in crate::ui) struct SystemView;
 
-impl View for System {
+impl View for SystemView {
     fn id(&self) -> ViewId {
         ViewId::System
     }
@@ -33,19 +33,19 @@ impl View for System {
         &[]
     }
 
-    fn probes(&self, _context: &Context) -> Vec<What> {
+    fn probes(&self, _context: &ViewContext) -> Vec<ProbeQuery> {
         Vec::new()
     }
 
-    fn key(&mut self, _key: KeyEvent, _context: &Context) -> Effect {
+    fn key(&mut self, _key: KeyEvent, _context: &ViewContext) -> Effect {
         Effect::Ignored
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
         let inside = Pane::new("System", theme).draw(area, buffer);
         let Some(system) = &context.run.system else {
-            write(buffer, inside, 0, theme.say("not measured yet"), theme.style(Role::Dim));
+            write(buffer, inside, 0, theme.say("not measured yet"), theme.style(TextRole::Dim));
             return;
         };
         let mut rows = of_processes(system, theme);
@@ -54,8 +54,8 @@ impl View for System {
             rows.extend(of_gpu(gpu, theme));
         }
         for (row, (name, value)) in (0..inside.height).zip(&rows) {
-            write(buffer, inside, row, name, theme.style(Role::Dim));
-            write_at(buffer, inside, NAMES, row, value, theme.style(Role::Text));
+            write(buffer, inside, row, name, theme.style(TextRole::Dim));
+            write_at(buffer, inside, NAMES, row, value, theme.style(TextRole::Text));
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The incoming weights of each unit as a heatmap.
 
-use crate::protocol::{Content, Frame, Tensor, What};
+use crate::protocol::{Content, Frame, ProbeQuery, Tensor};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::{minus, short};
-use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::TextRole;
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{
     Grid, Histogram, Legend, Pane, Raster, cut, write, write_at, write_right,
@@ -24,7 +24,7 @@ const MAX_ROW_HEIGHT: u16 = 8;
 
 /// The view.
 #[derive(Debug, Default)]
-pub struct Weights {
+pub struct WeightsView {
     selected: usize,
     /// The selected unit is enlarged.
     enlarged: bool,
@@ -33,27 +33,33 @@ pub struct Weights {
     grid: Grid,
 }
 
-impl Weights {
+impl WeightsView {
     fn scroll_to_selection(&mut self, units: usize) {
         self.first = self.grid.scroll(self.first, self.selected, units);
     }
 
     /// The probe of the visible units.
-    fn weights(&self, layer: u32) -> What {
+    fn weights(&self, layer: u32) -> ProbeQuery {
         // Before the first answer the number of visible units is not known; request one unit.
         let (first, count) =
             if self.enlarged { (self.selected, 1) } else { (self.first, self.grid.count().max(1)) };
-        What::Weights { layer, first: first as u32, count: count as u32 }
+        ProbeQuery::Weights { layer, first: first as u32, count: count as u32 }
     }
 
-    fn select(&mut self, unit: usize, context: &Context) -> Effect {
+    fn select(&mut self, unit: usize, context: &ViewContext) -> Effect {
         let units = units(context);
         self.selected = unit.min(units.saturating_sub(1));
         self.scroll_to_selection(units);
         Effect::Redraw
     }
 
-    fn main(&mut self, area: Rect, buffer: &mut Buffer, context: &Context, frame: Option<&Frame>) {
+    fn main(
+        &mut self,
+        area: Rect,
+        buffer: &mut Buffer,
+        context: &ViewContext,
+        frame: Option<&Frame>,
+    ) {
         let theme = context.theme;
         let index = layer(context) as usize;
         let name = context.run.info.as_ref().and_then(|info| info.layers.get(index));
@@ -68,7 +74,7 @@ impl Weights {
         let Some(frame) = frame else {
             return context.write_missing(None, inside, buffer);
         };
-        let (What::Weights { first, .. }, Content::Weights { rows, largest }) =
+        let (ProbeQuery::Weights { first, .. }, Content::Weights { rows, largest }) =
             (&frame.probe.what, &frame.content)
         else {
             return context.write_missing(Some(frame), inside, buffer);
@@ -118,7 +124,7 @@ impl Weights {
         tensor: &Tensor,
         largest: f32,
         buffer: &mut Buffer,
-        context: &Context,
+        context: &ViewContext,
     ) {
         let place = self.grid.place(at);
         if place.height == 0 || place.width == 0 {
@@ -132,7 +138,7 @@ impl Weights {
         let picture = Rect { height: place.height.saturating_sub(1).max(1), ..place };
         (&raster).render(picture, buffer);
         if place.height > 1 {
-            let role = if unit == self.selected { Role::Selected } else { Role::Dim };
+            let role = if unit == self.selected { TextRole::Selected } else { TextRole::Dim };
             let label = format!("{unit:^width$}", width = usize::from(place.width.min(6)));
             write(buffer, place, place.height - 1, &label, context.theme.style(role));
         }
@@ -145,13 +151,13 @@ impl Weights {
         raster: Raster,
         place: Rect,
         buffer: &mut Buffer,
-        context: &Context,
+        context: &ViewContext,
     ) {
         let is_output = context.run.info.as_ref().is_some_and(|info| {
             info.layers.len() == layer(context) as usize + 1 && info.classes.len() == units(context)
         });
         let name = if is_output { context.class(unit as u32) } else { unit.to_string() };
-        let role = if unit == self.selected { Role::Selected } else { Role::Dim };
+        let role = if unit == self.selected { TextRole::Selected } else { TextRole::Dim };
         let name = format!("{:>width$} ", cut(&name, NAME - 1), width = NAME - 1);
         // Rows that are high enough are separated by a gap.
         let height = place.height - u16::from(place.height > 1);
@@ -162,7 +168,7 @@ impl Weights {
     }
 
     /// The visible units, if not all are visible, and the epoch; shortened to `room` columns.
-    fn note(&self, frame: &Frame, room: usize, context: &Context) -> String {
+    fn note(&self, frame: &Frame, room: usize, context: &ViewContext) -> String {
         let (theme, count, shown) = (context.theme, units(context), self.grid.count());
         let when = context.as_of_layers(frame);
         if self.enlarged || shown == 0 || shown >= count {
@@ -175,7 +181,7 @@ impl Weights {
         notes.into_iter().find(|note| note.width() <= room).unwrap_or_default()
     }
 
-    fn side(&self, area: Rect, buffer: &mut Buffer, context: &Context, frame: Option<&Frame>) {
+    fn side(&self, area: Rect, buffer: &mut Buffer, context: &ViewContext, frame: Option<&Frame>) {
         let theme = context.theme;
         let [unit, biases, histogram] = Layout::vertical([
             Constraint::Length(7),
@@ -184,7 +190,8 @@ impl Weights {
         ])
         .areas(area);
         let layer = layer(context);
-        let values = match context.frame(&What::Biases { layer }).map(|frame| &frame.content) {
+        let values = match context.frame(&ProbeQuery::Biases { layer }).map(|frame| &frame.content)
+        {
             Some(Content::Biases { values }) => values.as_slice(),
             _ => &[],
         };
@@ -193,7 +200,7 @@ impl Weights {
         draw_biases(inside, buffer, context, values, self.selected);
         let inside = Pane::new("Distribution of the weights", theme).draw(histogram, buffer);
         if let Some(Content::Histogram { low, high, counts }) =
-            context.frame(&What::Histogram { layer, bins: BINS }).map(|frame| &frame.content)
+            context.frame(&ProbeQuery::Histogram { layer, bins: BINS }).map(|frame| &frame.content)
         {
             (&Histogram { low: *low, high: *high, counts, theme: *theme }).render(inside, buffer);
         }
@@ -204,14 +211,14 @@ impl Weights {
         &self,
         area: Rect,
         buffer: &mut Buffer,
-        context: &Context,
+        context: &ViewContext,
         frame: Option<&Frame>,
         biases: &[f32],
     ) {
         let theme = context.theme;
         let inside = Pane::new(&theme.fill("Unit {}", &[&self.selected]), theme).draw(area, buffer);
         let Some(frame) = frame else { return };
-        let (What::Weights { first, .. }, Content::Weights { rows, .. }) =
+        let (ProbeQuery::Weights { first, .. }, Content::Weights { rows, .. }) =
             (&frame.probe.what, &frame.content)
         else {
             return;
@@ -230,21 +237,21 @@ impl Weights {
             ("norm", short(norm)),
         ];
         for (row, (name, value)) in (0..).zip(figures) {
-            write(buffer, inside, row, theme.say(name), theme.style(Role::Dim));
-            write_at(buffer, inside, 17, row, &value, theme.style(Role::Text));
+            write(buffer, inside, row, theme.say(name), theme.style(TextRole::Dim));
+            write_at(buffer, inside, 17, row, &value, theme.style(TextRole::Text));
         }
     }
 }
 
 /// The selected layer, or the first one with weights.
-fn layer(context: &Context) -> u32 {
+fn layer(context: &ViewContext) -> u32 {
     let weighted = context.weighted_layers();
     let chosen = weighted.iter().find(|&&layer| layer == context.layer);
     chosen.or(weighted.first()).copied().unwrap_or(0)
 }
 
 /// Number of units of the selected layer.
-fn units(context: &Context) -> usize {
+fn units(context: &ViewContext) -> usize {
     let layers = context.run.info.as_ref().map(|info| &info.layers);
     let layer = layers.and_then(|layers| layers.get(layer(context) as usize));
     layer.map_or(0, |layer| {
@@ -253,7 +260,7 @@ fn units(context: &Context) -> usize {
     })
 }
 
-impl View for Weights {
+impl View for WeightsView {
     fn id(&self) -> ViewId {
         ViewId::Weights
     }
@@ -274,12 +281,16 @@ impl View for Weights {
         ]
     }
 
-    fn probes(&self, context: &Context) -> Vec<What> {
+    fn probes(&self, context: &ViewContext) -> Vec<ProbeQuery> {
         let layer = layer(context);
-        vec![self.weights(layer), What::Biases { layer }, What::Histogram { layer, bins: BINS }]
+        vec![
+            self.weights(layer),
+            ProbeQuery::Biases { layer },
+            ProbeQuery::Histogram { layer, bins: BINS },
+        ]
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, context: &ViewContext) -> Effect {
         if let Some(unit) = self.grid.shape(units(context), true).moved(self.selected, key.code) {
             return self.select(unit, context);
         }
@@ -305,7 +316,7 @@ impl View for Weights {
         }
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &ViewContext) -> Effect {
         let at = Position::new(event.column, event.row);
         match event.kind {
             MouseEventKind::ScrollDown => self.select(self.selected + self.grid.columns, context),
@@ -320,7 +331,7 @@ impl View for Weights {
         }
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let sidebar = area.width >= 70 && area.height >= 12;
         let [main, side] = Layout::horizontal([
             Constraint::Fill(1),
@@ -330,7 +341,8 @@ impl View for Weights {
         let layer = layer(context);
         let wanted = self.weights(layer);
         let frame = context.frame(&wanted).or_else(|| {
-            context.latest_frame(|w| matches!(w, What::Weights { layer: l, .. } if *l == layer))
+            context
+                .latest_frame(|w| matches!(w, ProbeQuery::Weights { layer: l, .. } if *l == layer))
         });
         self.main(main, buffer, context, frame);
         if sidebar {
@@ -343,7 +355,7 @@ impl View for Weights {
 fn draw_biases(
     area: Rect,
     buffer: &mut Buffer,
-    context: &Context,
+    context: &ViewContext,
     values: &[f32],
     selected: usize,
 ) {
@@ -352,7 +364,7 @@ fn draw_biases(
     let from = selected.saturating_sub(usize::from(area.height) / 2);
     let from = from.min(values.len().saturating_sub(usize::from(area.height)));
     for (row, (unit, &bias)) in (0..area.height).zip(values.iter().enumerate().skip(from)) {
-        let role = if unit == selected { Role::Selected } else { Role::Dim };
+        let role = if unit == selected { TextRole::Selected } else { TextRole::Dim };
         let text = minus(&format!("{unit:>4} {bias:>7.2} "));
         write(buffer, area, row, &text, theme.style(role));
         let strip = Rect { x: area.x + 14, y: area.y + row, width: 6, height: 1 };
@@ -363,11 +375,11 @@ fn draw_biases(
 }
 
 /// Describes the columns of the rows, to the right of the scale if there is room.
-fn inputs(count: usize, line: Rect, buffer: &mut Buffer, context: &Context) {
+fn inputs(count: usize, line: Rect, buffer: &mut Buffer, context: &ViewContext) {
     const SCALE: usize = 40;
     let text =
         context.theme.fill("from left to right: inputs 0 to {}", &[&count.saturating_sub(1)]);
     if SCALE + text.width() <= usize::from(line.width) && line.height > 0 {
-        write_right(buffer, line, 0, &text, context.theme.style(Role::Dim));
+        write_right(buffer, line, 0, &text, context.theme.style(TextRole::Dim));
     }
 }

@@ -1,7 +1,7 @@
 //! Horizontal bars with their names and values.
 
 use super::{write_at, write_right};
-use crate::ui::theme::{Role, Theme};
+use crate::ui::theme::{TextRole, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -13,7 +13,7 @@ const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '�
 
 /// One bar.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct NamedBar {
     pub name: String,
     /// Length as a fraction from 0 to 1; clamped.
     pub share: f64,
@@ -28,7 +28,7 @@ const MIN_WIDTH: u16 = 11;
 /// A list of bars, one per row; in several columns if there are not enough rows.
 #[derive(Clone, Debug)]
 pub struct Bars {
-    pub rows: Vec<Row>,
+    pub rows: Vec<NamedBar>,
     pub theme: Theme,
 }
 
@@ -52,8 +52,8 @@ impl Widget for &Bars {
 }
 
 impl Bars {
-    fn column(&self, rows: &[Row], area: Rect, buffer: &mut Buffer) {
-        let widest = |text: fn(&Row) -> &str| {
+    fn column(&self, rows: &[NamedBar], area: Rect, buffer: &mut Buffer) {
+        let widest = |text: fn(&NamedBar) -> &str| {
             self.rows.iter().map(|row| text(row).width()).max().unwrap_or(0) as u16
         };
         let (names, values) = (widest(|row| &row.name), widest(|row| &row.value));
@@ -67,7 +67,7 @@ impl Bars {
                 area,
                 line,
                 &row.value,
-                self.theme.style(Role::Dim).patch(row.style),
+                self.theme.style(TextRole::Dim).patch(row.style),
             );
         }
     }
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn ten_bars_in_six_rows_use_two_columns() {
-        let row = |class: u32| Row {
+        let row = |class: u32| NamedBar {
             name: class.to_string(),
             share: 0.5,
             value: format!("{class}.0"),

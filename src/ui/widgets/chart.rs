@@ -1,13 +1,13 @@
 //! Curves over common axes, with a legend that shows their values.
 
 use super::chart_state::ChartState;
-use super::plot::{Pen, Plot};
+use super::plot::{CurveStyle, Plot};
 use super::smoothing::smoothed;
 use super::text::cut;
-use super::ticks::{self, Tick, Unit, log_ticks, margin_around};
+use super::ticks::{self, AxisUnit, Tick, log_ticks, margin_around};
 use super::{write, write_at, write_right};
 use crate::ui::numbers::exact;
-use crate::ui::theme::{ColorDepth, Role, Theme};
+use crate::ui::theme::{ColorDepth, TextRole, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
@@ -24,7 +24,7 @@ const GAP: u16 = 3;
 
 /// One curve.
 #[derive(Clone, Debug, Default)]
-pub struct Line {
+pub struct ChartLine {
     pub name: String,
     /// A short name for when there is no room; if empty, the name is truncated.
     pub short: String,
@@ -45,7 +45,7 @@ pub struct Line {
 
 /// A vertical line.
 #[derive(Clone, Copy, Debug)]
-pub struct Mark {
+pub struct VerticalMark {
     pub x: f64,
     pub style: Style,
 }
@@ -53,11 +53,11 @@ pub struct Mark {
 /// A chart of lines.
 #[derive(Clone, Debug)]
 pub struct LineChart<'a> {
-    pub lines: Vec<Line>,
-    pub marks: Vec<Mark>,
+    pub lines: Vec<ChartLine>,
+    pub marks: Vec<VerticalMark>,
     pub x_label: &'a str,
-    pub x_unit: Unit,
-    pub y_unit: Unit,
+    pub x_unit: AxisUnit,
+    pub y_unit: AxisUnit,
     /// Formats a value in the legend.
     pub value_text: fn(f64) -> String,
     /// A logarithmic y axis; values that are not positive are omitted.
@@ -124,7 +124,7 @@ impl LineChart<'_> {
             let points = points.iter().map(|&(h, v)| (x(h), y(v)));
             points.filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
         };
-        let smooth = |line: &Line| {
+        let smooth = |line: &ChartLine| {
             let whole = smoothing <= 0.0 || line.scatter;
             if whole { axes(&line.points) } else { axes(&smoothed(&line.points, smoothing)) }
         };
@@ -228,7 +228,7 @@ impl LineChart<'_> {
         if plot.width < 4 || plot.height == 0 {
             return Rect::ZERO;
         }
-        let (dim, border) = (self.theme.style(Role::Dim), self.theme.style(Role::Border));
+        let (dim, border) = (self.theme.style(TextRole::Dim), self.theme.style(TextRole::Border));
         let column = Rect { x: plot.x - 1, width: 1, ..plot };
         for row in 0..plot.height {
             write(buffer, column, row, "│", border);
@@ -287,7 +287,7 @@ impl LineChart<'_> {
         if let Some([from, to]) = state.drag.filter(|[from, to]| from != to) {
             let (from, to) = (from.min(to), from.max(to));
             let chosen = Rect { x: from, width: to - from + 1, ..plot };
-            buffer.set_style(chosen.intersection(plot), self.theme.style(Role::Selected));
+            buffer.set_style(chosen.intersection(plot), self.theme.style(TextRole::Selected));
         }
     }
 
@@ -305,12 +305,12 @@ impl LineChart<'_> {
         let places = visible.flat_map(|(_, points)| points).map(|point| point.0);
         let distance = |x: f64| (x - cursor).abs();
         let nearest = places.min_by(|a, b| distance(*a).total_cmp(&distance(*b)));
-        let style = self.theme.style(Role::Accent);
+        let style = self.theme.style(TextRole::Accent);
         let Some(x) = nearest else { return };
         let Some(column) = draw_vertical_line(x, axes, plot, buffer, style) else { return };
         let value = if self.log_x { 10_f64.powf(x) } else { x };
         let text = match self.x_unit {
-            Unit::Plain | Unit::Percent => exact(value),
+            AxisUnit::Plain | AxisUnit::Percent => exact(value),
             unit => unit.text(value),
         };
         let label = format!(" {text} ");
@@ -343,14 +343,14 @@ impl LineChart<'_> {
             let sign = line.sign.or_else(|| self.marker(index));
             let pen = if line.faint {
                 let style = line.style.add_modifier(Modifier::DIM);
-                Pen { style, sign: sign.map(|_| '.'), behind: true }
+                CurveStyle { style, sign: sign.map(|_| '.'), behind: true }
             } else {
-                Pen { style: line.style, sign, behind: false }
+                CurveStyle { style: line.style, sign, behind: false }
             };
             let joined = !line.scatter && drawn.raw[index].len() > 1;
             if state.smoothing > 0.0 && joined {
                 let style = line.style.add_modifier(Modifier::DIM);
-                let raw = Pen { style, behind: true, sign: sign.map(|_| '.') };
+                let raw = CurveStyle { style, behind: true, sign: sign.map(|_| '.') };
                 plot.add(&points(&drawn.raw[index]), true, raw);
             }
             plot.add(&points(&drawn.smooth[index]), joined, pen);
@@ -378,12 +378,12 @@ impl LineChart<'_> {
         drawn: &Drawn,
         state: &mut ChartState,
     ) -> u16 {
-        let entries: Vec<Entry> = self
+        let entries: Vec<LegendEntry> = self
             .lines
             .iter()
             .enumerate()
             .filter(|(_, line)| !line.name.is_empty())
-            .map(|(index, line)| Entry {
+            .map(|(index, line)| LegendEntry {
                 index,
                 line,
                 value: self.value(index, drawn, state),
@@ -405,13 +405,13 @@ impl LineChart<'_> {
     /// Draws full names in a row.
     fn whole_legend(
         &self,
-        entries: &[&Entry],
+        entries: &[&LegendEntry],
         area: Rect,
         buffer: &mut Buffer,
         state: &mut ChartState,
     ) {
         let mut column = 0;
-        for Entry { index, line, value, hidden } in entries {
+        for LegendEntry { index, line, value, hidden } in entries {
             let start = column;
             let sample = match (line.sign, self.marker(*index)) {
                 _ if *hidden => if self.theme.unicode { "○ " } else { "- " }.into(),
@@ -419,10 +419,10 @@ impl LineChart<'_> {
                 (None, None) => "━ ".into(),
             };
             column = write_at(buffer, area, column, 0, &sample, line.style);
-            let role = if line.lit { Role::Title } else { Role::Dim };
+            let role = if line.lit { TextRole::Title } else { TextRole::Dim };
             column = write_at(buffer, area, column, 0, &line.name, self.theme.style(role));
             if !value.is_empty() && !hidden {
-                let text = self.theme.style(Role::Text);
+                let text = self.theme.style(TextRole::Text);
                 column = write_at(buffer, area, column + 1, 0, value, text);
             }
             let place = Rect { x: area.x + start, width: column - start, height: 1, ..area };
@@ -445,7 +445,7 @@ impl LineChart<'_> {
     /// shown while there is room for part of every name.
     fn short_legend(
         &self,
-        entries: &[Entry],
+        entries: &[LegendEntry],
         area: Rect,
         buffer: &mut Buffer,
         state: &mut ChartState,
@@ -454,7 +454,7 @@ impl LineChart<'_> {
         let signs = usize::from(self.theme.depth == ColorDepth::None);
         let gap = |value: &str| if value.is_empty() { 0 } else { 1 + value.width() };
         let fits = |columns: usize, values: bool| {
-            let width = |(entry, name): (&Entry, String)| {
+            let width = |(entry, name): (&LegendEntry, String)| {
                 let value = if values { entry.value.as_str() } else { "" };
                 signs + name.width() + gap(value) + 2
             };
@@ -469,7 +469,7 @@ impl LineChart<'_> {
             .unwrap_or((MIN_LENGTH, false));
         let mut column = 0;
         for (entry, name) in entries.iter().zip(short_names(entries, columns)) {
-            let Entry { index, line, value, hidden } = entry;
+            let LegendEntry { index, line, value, hidden } = entry;
             let sign =
                 self.marker(*index).filter(|_| signs > 0).map_or_else(String::new, String::from);
             let text = format!("{sign}{name}");
@@ -478,10 +478,11 @@ impl LineChart<'_> {
                 break;
             }
             let start = column;
-            let dim = if *hidden { self.theme.style(Role::Dim) } else { line.style };
+            let dim = if *hidden { self.theme.style(TextRole::Dim) } else { line.style };
             column = write_at(buffer, area, column, 0, &text, dim);
             if !value.is_empty() {
-                column = write_at(buffer, area, column + 1, 0, value, self.theme.style(Role::Text));
+                column =
+                    write_at(buffer, area, column + 1, 0, value, self.theme.style(TextRole::Text));
             }
             let place = Rect { x: area.x + start, width: column - start, height: 1, ..area };
             state.legend.push((*index, place));
@@ -491,14 +492,14 @@ impl LineChart<'_> {
 }
 
 /// A curve in the legend.
-struct Entry<'a> {
+struct LegendEntry<'a> {
     index: usize,
-    line: &'a Line,
+    line: &'a ChartLine,
     value: String,
     hidden: bool,
 }
 
-impl Entry<'_> {
+impl LegendEntry<'_> {
     /// Columns of its full name, its value and the sample before it.
     fn width(&self) -> usize {
         let value = if self.value.is_empty() || self.hidden { 0 } else { 1 + self.value.width() };
@@ -507,7 +508,7 @@ impl Entry<'_> {
 
     /// Its name, at most `columns` wide.
     fn name(&self, columns: usize) -> String {
-        let Line { name, short, .. } = self.line;
+        let ChartLine { name, short, .. } = self.line;
         if name.width() > columns && !short.is_empty() {
             cut(short, columns)
         } else {
@@ -517,10 +518,10 @@ impl Entry<'_> {
 }
 
 /// Names of at most `columns` columns; if their beginnings are equal, their ends are used.
-fn short_names(entries: &[Entry], columns: usize) -> Vec<String> {
+fn short_names(entries: &[LegendEntry], columns: usize) -> Vec<String> {
     let beginnings: Vec<String> = entries.iter().map(|entry| entry.name(columns)).collect();
     let is_unique = |name: &String| beginnings.iter().filter(|other| *other == name).count() == 1;
-    let end = |entry: &Entry| {
+    let end = |entry: &LegendEntry| {
         let skipped = entry.line.name.chars().rev().scan(1, |width, character| {
             *width += character.width().unwrap_or(0);
             (*width <= columns).then_some(character)
@@ -528,15 +529,15 @@ fn short_names(entries: &[Entry], columns: usize) -> Vec<String> {
         let end: Vec<char> = skipped.collect();
         std::iter::once('…').chain(end.into_iter().rev()).collect()
     };
-    let name = |(entry, name): (&Entry, &String)| {
+    let name = |(entry, name): (&LegendEntry, &String)| {
         if is_unique(name) { name.clone() } else { end(entry) }
     };
     entries.iter().zip(&beginnings).map(name).collect()
 }
 
 /// The entries of each row of a legend, as many as fit.
-fn legend_rows<'a>(entries: &'a [Entry<'a>], width: u16) -> Vec<Vec<&'a Entry<'a>>> {
-    let mut rows: Vec<Vec<&Entry>> = vec![Vec::new()];
+fn legend_rows<'a>(entries: &'a [LegendEntry<'a>], width: u16) -> Vec<Vec<&'a LegendEntry<'a>>> {
+    let mut rows: Vec<Vec<&LegendEntry>> = vec![Vec::new()];
     let mut end = 0;
     for entry in entries {
         let needed = entry.width();

@@ -1,7 +1,7 @@
 //! A progress bar in one line.
 
 use super::write_at;
-use crate::ui::theme::{Role, Theme};
+use crate::ui::theme::{TextRole, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
@@ -19,12 +19,12 @@ pub struct Gauge {
 
 impl Widget for &Gauge {
     fn render(self, area: Rect, buffer: &mut Buffer) {
-        let dim = self.theme.style(Role::Dim);
+        let dim = self.theme.style(TextRole::Dim);
         let start = write_at(buffer, area, 0, 0, self.theme.say(&self.label), dim);
         let note = self.note.width() as u16;
         let width = area.width.saturating_sub(start + 1).saturating_sub(note + 1);
         if width < 4 {
-            write_at(buffer, area, start + 1, 0, &self.note, self.theme.style(Role::Text));
+            write_at(buffer, area, start + 1, 0, &self.note, self.theme.style(TextRole::Text));
             return;
         }
         let share = if self.share.is_finite() { self.share.clamp(0.0, 1.0) } else { 0.0 };
@@ -36,10 +36,10 @@ impl Widget for &Gauge {
             start + 1,
             0,
             &full.repeat(filled),
-            self.theme.style(Role::Accent),
+            self.theme.style(TextRole::Accent),
         );
         let rest = rest.repeat(usize::from(width) - filled);
-        write_at(buffer, area, middle, 0, &rest, self.theme.style(Role::Border));
-        write_at(buffer, area, start + 2 + width, 0, &self.note, self.theme.style(Role::Text));
+        write_at(buffer, area, middle, 0, &rest, self.theme.style(TextRole::Border));
+        write_at(buffer, area, start + 2 + width, 0, &self.note, self.theme.style(TextRole::Text));
     }
 }

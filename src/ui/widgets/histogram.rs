@@ -2,7 +2,7 @@
 
 use super::{write, write_right};
 use crate::ui::numbers::minus;
-use crate::ui::theme::{Role, Theme};
+use crate::ui::theme::{TextRole, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Sparkline, Widget};
@@ -45,7 +45,7 @@ impl Widget for &Histogram<'_> {
             spark.bar_set(ascii).render(plot, buffer);
         }
         let scale = Rect { y: area.bottom() - 1, height: 1, ..area };
-        let dim = self.theme.style(Role::Dim);
+        let dim = self.theme.style(TextRole::Dim);
         write(buffer, scale, 0, &minus(&format!("{:.2}", self.low)), dim);
         write_right(buffer, scale, 0, &minus(&format!("{:.2}", self.high)), dim);
     }

@@ -18,9 +18,9 @@ mod ticks;
 mod track;
 
 pub use ansi::spans as ansi_spans;
-pub use bars::{Bars, Row};
+pub use bars::{Bars, NamedBar};
 pub use bitmap::draw_bitmap;
-pub use chart::{Line, LineChart, Mark};
+pub use chart::{ChartLine, LineChart, VerticalMark};
 pub use chart_state::ChartState;
 pub use cursor::GridShape;
 pub use gauge::Gauge;
@@ -29,7 +29,7 @@ pub use histogram::Histogram;
 pub use pane::Pane;
 pub use raster::{Legend, Raster};
 pub use text::{cut, shortened, wrap};
-pub use ticks::{Unit, margin_around, ticks};
+pub use ticks::{AxisUnit, margin_around, ticks};
 pub use track::{draw_track, share_at};
 
 use ratatui::buffer::Buffer;

@@ -1,6 +1,6 @@
 //! A framed and titled part of the screen.
 
-use crate::ui::theme::{Role, Theme};
+use crate::ui::theme::{TextRole, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Color;
@@ -45,9 +45,9 @@ impl<'a> Pane<'a> {
         if area.width < 12 || area.height < 4 {
             return area;
         }
-        let block = Block::bordered()
-            .border_type(BorderType::Rounded)
-            .border_style(self.theme.style(if self.lit { Role::Accent } else { Role::Border }));
+        let block = Block::bordered().border_type(BorderType::Rounded).border_style(
+            self.theme.style(if self.lit { TextRole::Accent } else { TextRole::Border }),
+        );
         let inside = block.inner(area);
         block.render(area, buffer);
         let line = Rect { x: area.x + 2, width: area.width - 4, height: 1, ..area };
@@ -55,13 +55,13 @@ impl<'a> Pane<'a> {
             return inside;
         }
         // The text has its own colour instead of that of the border.
-        let plain = self.theme.style(Role::Title).fg(Color::Reset);
-        let style = if self.lit { self.theme.style(Role::Accent) } else { plain };
+        let plain = self.theme.style(TextRole::Title).fg(Color::Reset);
+        let style = if self.lit { self.theme.style(TextRole::Accent) } else { plain };
         let end =
             super::write(buffer, line, 0, &format!(" {} ", self.theme.say(self.title)), style);
         let note = format!(" {} ", self.theme.say(self.note));
         if !self.note.is_empty() && end + note.width() as u16 <= line.width {
-            super::write_right(buffer, line, 0, &note, self.theme.style(Role::Dim));
+            super::write_right(buffer, line, 0, &note, self.theme.style(TextRole::Dim));
         }
         inside
     }

@@ -10,7 +10,7 @@ const BITS: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 
 /// How a curve is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pen {
+pub struct CurveStyle {
     pub style: Style,
     /// The character drawn in each cell of the curve; braille dots if absent.
     pub sign: Option<char>,
@@ -20,8 +20,8 @@ pub struct Pen {
 
 /// One curve's dots.
 #[derive(Clone, Debug)]
-struct Layer {
-    pen: Pen,
+struct CurveDots {
+    pen: CurveStyle,
     /// The dots of each cell, as the bits of a braille character.
     cells: Vec<u8>,
 }
@@ -30,7 +30,7 @@ struct Layer {
 #[derive(Clone, Debug)]
 pub struct Plot {
     area: Rect,
-    layers: Vec<Layer>,
+    layers: Vec<CurveDots>,
 }
 
 impl Plot {
@@ -41,9 +41,9 @@ impl Plot {
     }
 
     /// Adds a curve: its points, joined by straight lines or alone.
-    pub fn add(&mut self, points: &[[f64; 2]], joined: bool, pen: Pen) {
+    pub fn add(&mut self, points: &[[f64; 2]], joined: bool, pen: CurveStyle) {
         let cells = vec![0; usize::from(self.area.width) * usize::from(self.area.height)];
-        let mut layer = Layer { pen, cells };
+        let mut layer = CurveDots { pen, cells };
         let dots: Vec<[i32; 2]> = points.iter().map(|point| self.dot(*point)).collect();
         if joined && dots.len() > 1 {
             for pair in dots.windows(2) {
@@ -66,7 +66,7 @@ impl Plot {
         [along(x, 2 * self.area.width), along(1.0 - y, 4 * self.area.height)]
     }
 
-    fn set(&self, layer: &mut Layer, [x, y]: [i32; 2]) {
+    fn set(&self, layer: &mut CurveDots, [x, y]: [i32; 2]) {
         let (width, height) = (i32::from(self.area.width), i32::from(self.area.height));
         if (0..2 * width).contains(&x) && (0..4 * height).contains(&y) {
             let cell = (y / 4) as usize * width as usize + (x / 2) as usize;
@@ -74,7 +74,7 @@ impl Plot {
         }
     }
 
-    fn line(&self, layer: &mut Layer, from: [i32; 2], to: [i32; 2]) {
+    fn line(&self, layer: &mut CurveDots, from: [i32; 2], to: [i32; 2]) {
         let Some((from, to)) = self.clipped(from.map(f64::from), to.map(f64::from)) else { return };
         let [dx, dy] = [to[0] - from[0], to[1] - from[1]];
         let steps = dx.abs().max(dy.abs()).ceil().max(1.0);
@@ -112,8 +112,8 @@ impl Plot {
         let width = usize::from(self.area.width);
         for at in self.area.intersection(buffer.area).positions() {
             let (x, y) = (usize::from(at.x - self.area.x), usize::from(at.y - self.area.y));
-            let here = |layer: &&Layer| layer.cells[y * width + x] != 0;
-            let mut present: Vec<&Layer> =
+            let here = |layer: &&CurveDots| layer.cells[y * width + x] != 0;
+            let mut present: Vec<&CurveDots> =
                 self.layers.iter().filter(here).filter(|layer| !layer.pen.behind).collect();
             if present.is_empty() {
                 present = self.layers.iter().filter(here).collect();
@@ -135,8 +135,8 @@ mod tests {
     use ratatui::style::Color;
     use std::collections::HashSet;
 
-    fn pen(color: Color) -> Pen {
-        Pen { style: Style::default().fg(color), sign: None, behind: false }
+    fn pen(color: Color) -> CurveStyle {
+        CurveStyle { style: Style::default().fg(color), sign: None, behind: false }
     }
 
     fn draw(plot: &Plot) -> Buffer {
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn the_background_shows_in_empty_cells() {
         let mut plot = Plot::new(Rect::new(0, 0, 8, 2));
-        plot.add(&[[0.0, 1.0], [1.0, 1.0]], true, Pen { behind: true, ..pen(Color::Gray) });
+        plot.add(&[[0.0, 1.0], [1.0, 1.0]], true, CurveStyle { behind: true, ..pen(Color::Gray) });
         plot.add(&[[0.0, 1.0], [0.4, 1.0]], true, pen(Color::Red));
         let buffer = draw(&plot);
         assert_eq!((buffer[(0, 0)].fg, buffer[(7, 0)].fg), (Color::Red, Color::Gray));

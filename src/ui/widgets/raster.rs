@@ -6,7 +6,7 @@
 //! characters.
 
 use super::write;
-use crate::ui::theme::{ColorDepth, Role, Theme};
+use crate::ui::theme::{ColorDepth, TextRole, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
@@ -21,7 +21,7 @@ const ASCII_NEGATIVE: [char; 5] = [' ', ',', '-', '~', '='];
 
 /// Where the channels of a pixel are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Channels {
+enum PixelLayout {
     One,
     /// Red, green and blue side by side.
     Interleaved,
@@ -35,7 +35,7 @@ pub struct Raster<'a> {
     values: &'a [f32],
     width: usize,
     height: usize,
-    channels: Channels,
+    channels: PixelLayout,
     /// The value at the end of the scale.
     largest: f32,
     diverging: bool,
@@ -64,7 +64,7 @@ impl<'a> Raster<'a> {
             values,
             width,
             height,
-            channels: Channels::One,
+            channels: PixelLayout::One,
             largest,
             diverging: true,
             stretched: false,
@@ -82,7 +82,7 @@ impl<'a> Raster<'a> {
         theme: &Theme,
     ) -> Self {
         let grey = Self::heatmap(values, [width, height], largest, theme);
-        Self { channels: Channels::Planar, ..grey }
+        Self { channels: PixelLayout::Planar, ..grey }
     }
 
     /// Values from 0 (background) to `largest` (ink), row by row; or three per pixel (red, green,
@@ -95,7 +95,7 @@ impl<'a> Raster<'a> {
         theme: &Theme,
     ) -> Self {
         let coloured = width * height > 0 && values.len() == 3 * width * height;
-        let channels = if coloured { Channels::Interleaved } else { Channels::One };
+        let channels = if coloured { PixelLayout::Interleaved } else { PixelLayout::One };
         Self {
             values,
             width,
@@ -124,7 +124,7 @@ impl<'a> Raster<'a> {
 
     /// Columns and rows of drawn pixels, with two rows per cell.
     fn pixels(&self, area: Rect) -> [usize; 2] {
-        let each = if self.channels == Channels::Planar { 3 } else { 1 };
+        let each = if self.channels == PixelLayout::Planar { 3 } else { 1 };
         let needed = each * self.width * self.height;
         if needed == 0 || self.values.len() < needed {
             return [0, 0];
@@ -164,9 +164,9 @@ impl<'a> Raster<'a> {
             .flat_map(|y| xs.clone().map(move |x| (x, y)))
             .map(|(x, y)| y * self.width + x)
             .map(|at| match self.channels {
-                Channels::One => self.values[at],
-                Channels::Interleaved => self.values[3 * at + channel],
-                Channels::Planar => self.values[channel * self.width * self.height + at],
+                PixelLayout::One => self.values[at],
+                PixelLayout::Interleaved => self.values[3 * at + channel],
+                PixelLayout::Planar => self.values[channel * self.width * self.height + at],
             })
             .sum();
         if self.largest > 0.0 { sum / count / self.largest } else { 0.0 }
@@ -175,7 +175,7 @@ impl<'a> Raster<'a> {
     /// The values of one drawn pixel; three equal ones for a single channel.
     fn pixel(&self, place: [usize; 2], drawn: [usize; 2]) -> [f32; 3] {
         match self.channels {
-            Channels::One => [self.channel(0, place, drawn); 3],
+            PixelLayout::One => [self.channel(0, place, drawn); 3],
             _ => [0, 1, 2].map(|channel| self.channel(channel, place, drawn)),
         }
     }
@@ -187,7 +187,7 @@ impl<'a> Raster<'a> {
     }
 
     fn color(&self, pixel: [f32; 3]) -> Color {
-        if self.channels != Channels::One && self.theme.depth >= ColorDepth::Ansi256 {
+        if self.channels != PixelLayout::One && self.theme.depth >= ColorDepth::Ansi256 {
             return self.theme.mixed(pixel.map(|value| {
                 if self.diverging { f32::midpoint(self.scaled(value), 1.0) } else { value }
             }));
@@ -257,7 +257,7 @@ pub struct Legend {
 impl Widget for &Legend {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let low = format!("−{:.2} ", self.largest);
-        let style = self.theme.style(Role::Dim);
+        let style = self.theme.style(TextRole::Dim);
         let start = write(buffer, area, 0, &low, style);
         let steps = area.width.saturating_sub(start).saturating_sub(6).min(21);
         if steps < 3 || area.height == 0 {

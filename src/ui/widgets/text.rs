@@ -14,7 +14,7 @@ const OPENING: &str = "（《「『【〔“‘([{";
 pub fn wrap(text: &str, width: u16) -> Vec<String> {
     let width = usize::from(width).max(1);
     let mut lines = vec![String::new()];
-    for Piece { text, after_space } in pieces(text) {
+    for TextPiece { text, after_space } in pieces(text) {
         let line = lines.last_mut().expect("starts with one line and only grows");
         let gap = usize::from(after_space && !line.is_empty());
         if line.width() + gap + text.width() <= width {
@@ -53,14 +53,14 @@ pub fn shortened(text: &str, columns: usize) -> String {
 }
 
 /// A part of a text that is not broken.
-struct Piece {
+struct TextPiece {
     text: String,
     after_space: bool,
 }
 
 /// Words, and single characters of scripts without spaces, each with its punctuation.
-fn pieces(text: &str) -> Vec<Piece> {
-    let mut pieces: Vec<Piece> = Vec::new();
+fn pieces(text: &str) -> Vec<TextPiece> {
+    let mut pieces: Vec<TextPiece> = Vec::new();
     for word in text.split_whitespace() {
         let mut after_space = true;
         let mut last = None;
@@ -68,7 +68,7 @@ fn pieces(text: &str) -> Vec<Piece> {
             let joined = last.is_some_and(|last| is_joined(last, character));
             match pieces.last_mut() {
                 Some(piece) if joined => piece.text.push(character),
-                _ => pieces.push(Piece { text: character.into(), after_space }),
+                _ => pieces.push(TextPiece { text: character.into(), after_space }),
             }
             (after_space, last) = (false, Some(character));
         }

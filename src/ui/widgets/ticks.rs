@@ -4,7 +4,7 @@ use crate::ui::numbers::minus;
 
 /// The unit of an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Unit {
+pub enum AxisUnit {
     #[default]
     Plain,
     /// Fractions, shown as percent.
@@ -17,7 +17,7 @@ pub enum Unit {
     Clock,
 }
 
-impl Unit {
+impl AxisUnit {
     /// Whether it counts in 60 and 24.
     fn is_time(self) -> bool {
         matches!(self, Self::Duration | Self::Clock)
@@ -48,24 +48,25 @@ pub struct Tick {
 
 /// The smallest round number that is at least `least`: 1, 2, 2.5 or 5 times a power of ten, for
 /// whole numbers 1, 2 or 5 times one.
-fn round_step(least: f64, unit: Unit) -> f64 {
+fn round_step(least: f64, unit: AxisUnit) -> f64 {
     if unit.is_time() && least > 0.5 {
         let time = TIMES.iter().find(|time| **time >= least * (1.0 - 1e-9));
         return time
             .copied()
-            .unwrap_or_else(|| 86_400.0 * round_step(least / 86_400.0, Unit::Whole));
+            .unwrap_or_else(|| 86_400.0 * round_step(least / 86_400.0, AxisUnit::Whole));
     }
-    let least = if unit == Unit::Whole { least.max(1.0) } else { least };
+    let least = if unit == AxisUnit::Whole { least.max(1.0) } else { least };
     let decade = 10_f64.powf(least.log10().floor());
     let factors = [1.0_f64, 2.0, 2.5, 5.0, 10.0].into_iter();
-    let mut factors = factors.filter(|f| unit != Unit::Whole || f.fract() == 0.0 || decade >= 10.0);
+    let mut factors =
+        factors.filter(|f| unit != AxisUnit::Whole || f.fract() == 0.0 || decade >= 10.0);
     // With a small tolerance: 0.3 / 0.1 is not 3.
     factors.find(|factor| factor * decade >= least * (1.0 - 1e-9)).unwrap_or(10.0) * decade
 }
 
 /// At most `most` ticks at round numbers within a range.
 #[must_use]
-pub fn ticks([low, high]: [f64; 2], most: usize, unit: Unit) -> Vec<Tick> {
+pub fn ticks([low, high]: [f64; 2], most: usize, unit: AxisUnit) -> Vec<Tick> {
     let size = high - low;
     if !(size > 0.0 && size.is_finite()) || most == 0 {
         return Vec::new();
@@ -90,7 +91,7 @@ fn count([low, high]: [f64; 2], step: f64) -> usize {
 /// The range of an axis around `low` and `high`, and its ticks: at most `most`, at round numbers,
 /// including both ends.
 #[must_use]
-pub fn axis([low, high]: [f64; 2], most: usize, unit: Unit) -> ([f64; 2], Vec<Tick>) {
+pub fn axis([low, high]: [f64; 2], most: usize, unit: AxisUnit) -> ([f64; 2], Vec<Tick>) {
     let size = high - low;
     if !(size > 0.0 && size.is_finite()) {
         return ([low, high], Vec::new());
@@ -117,11 +118,15 @@ pub fn margin_around(value: f64) -> f64 {
 }
 
 /// A number with enough decimals to distinguish it from its neighbours a step away.
-fn label(value: f64, step: f64, unit: Unit) -> String {
+fn label(value: f64, step: f64, unit: AxisUnit) -> String {
     let (value, step, sign) = match unit {
-        Unit::Percent => (100.0 * value, 100.0 * step, "%"),
-        Unit::Duration | Unit::Clock if step >= 1.0 => return time_label(value, step, unit),
-        Unit::Plain | Unit::Whole | Unit::Duration | Unit::Clock => (value, step, ""),
+        AxisUnit::Percent => (100.0 * value, 100.0 * step, "%"),
+        AxisUnit::Duration | AxisUnit::Clock if step >= 1.0 => {
+            return time_label(value, step, unit);
+        }
+        AxisUnit::Plain | AxisUnit::Whole | AxisUnit::Duration | AxisUnit::Clock => {
+            (value, step, "")
+        }
     };
     if value.abs() < 1e-9 * step {
         return format!("0{sign}");
@@ -140,12 +145,12 @@ fn label(value: f64, step: f64, unit: Unit) -> String {
 
 /// Seconds as hours, minutes and seconds, as far as the step requires; days for steps of whole
 /// days.
-fn time_label(value: f64, step: f64, unit: Unit) -> String {
+fn time_label(value: f64, step: f64, unit: AxisUnit) -> String {
     let sign = if value < -0.5 { "−" } else { "" };
     let seconds = value.abs().round() as u64;
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let (hours, minutes, seconds) = (rest / 3600, rest / 60 % 60, rest % 60);
-    if unit == Unit::Clock {
+    if unit == AxisUnit::Clock {
         let (month, day) = month_and_day(days);
         return match step {
             step if step >= 86_400.0 => format!("{month:02}-{day:02}"),
@@ -227,44 +232,50 @@ mod tests {
         let labels = |range, most, unit| -> Vec<String> {
             ticks(range, most, unit).into_iter().map(|tick| tick.label).collect()
         };
-        assert_eq!(labels([0.0, 100.0], 4, Unit::Duration), ["0s", "30s", "1:00", "1:30"]);
-        assert_eq!(labels([0.0, 7000.0], 4, Unit::Duration), ["0min", "30min", "1:00h", "1:30h"]);
-        assert_eq!(labels([0.0, 200_000.0], 3, Unit::Duration), ["0d", "1d", "2d"]);
-        assert_eq!(labels([0.0, 0.4], 3, Unit::Duration), ["0", "0.2", "0.4"]);
+        assert_eq!(labels([0.0, 100.0], 4, AxisUnit::Duration), ["0s", "30s", "1:00", "1:30"]);
+        assert_eq!(
+            labels([0.0, 7000.0], 4, AxisUnit::Duration),
+            ["0min", "30min", "1:00h", "1:30h"]
+        );
+        assert_eq!(labels([0.0, 200_000.0], 3, AxisUnit::Duration), ["0d", "1d", "2d"]);
+        assert_eq!(labels([0.0, 0.4], 3, AxisUnit::Duration), ["0", "0.2", "0.4"]);
         // 2026-11-20T08:00:00Z plus 40 minutes.
-        let clock = labels([1_795_161_600.0, 1_795_164_000.0], 3, Unit::Clock);
+        let clock = labels([1_795_161_600.0, 1_795_164_000.0], 3, AxisUnit::Clock);
         assert_eq!(clock, ["08:00", "08:15", "08:30"]);
-        assert_eq!(Unit::Clock.text(1_795_161_661.0), "08:01:01");
+        assert_eq!(AxisUnit::Clock.text(1_795_161_661.0), "08:01:01");
         assert_eq!([0, 58, 59, 20_777].map(month_and_day), [(1, 1), (2, 28), (3, 1), (11, 20)]);
     }
     use proptest::prelude::*;
     use std::collections::HashSet;
 
-    fn labels(range: [f64; 2], most: usize, unit: Unit) -> Vec<String> {
+    fn labels(range: [f64; 2], most: usize, unit: AxisUnit) -> Vec<String> {
         ticks(range, most, unit).into_iter().map(|tick| tick.label).collect()
     }
 
     #[test]
     fn labels_are_round_and_distinct() {
-        assert_eq!(labels([0.0, 30.0], 8, Unit::Whole), ["0", "5", "10", "15", "20", "25", "30"]);
-        assert_eq!(labels([1.0, 3.0], 8, Unit::Whole), ["1", "2", "3"]);
         assert_eq!(
-            labels([0.9, 0.95], 6, Unit::Percent),
+            labels([0.0, 30.0], 8, AxisUnit::Whole),
+            ["0", "5", "10", "15", "20", "25", "30"]
+        );
+        assert_eq!(labels([1.0, 3.0], 8, AxisUnit::Whole), ["1", "2", "3"]);
+        assert_eq!(
+            labels([0.9, 0.95], 6, AxisUnit::Percent),
             ["90%", "91%", "92%", "93%", "94%", "95%"]
         );
         assert_eq!(
-            labels([0.9605, 0.9615], 5, Unit::Percent),
+            labels([0.9605, 0.9615], 5, AxisUnit::Percent),
             ["96.06%", "96.08%", "96.10%", "96.12%", "96.14%"]
         );
-        assert_eq!(labels([-1.0, 1.0], 5, Unit::Plain), ["−1.0", "−0.5", "0", "0.5", "1.0"]);
-        let large = labels([1e7, 1.004e7], 5, Unit::Plain);
+        assert_eq!(labels([-1.0, 1.0], 5, AxisUnit::Plain), ["−1.0", "−0.5", "0", "0.5", "1.0"]);
+        let large = labels([1e7, 1.004e7], 5, AxisUnit::Plain);
         assert_eq!(large.iter().collect::<HashSet<_>>().len(), large.len(), "{large:?}");
     }
 
     #[test]
     fn an_axis_runs_between_round_numbers() {
         let near = |range, most, wanted: [f64; 2]| {
-            let ends = axis(range, most, Unit::Plain).0;
+            let ends = axis(range, most, AxisUnit::Plain).0;
             assert!(ends.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-9), "{ends:?}");
         };
         near([0.821, 0.954], 5, [0.8, 1.0]);
@@ -288,7 +299,7 @@ mod tests {
             low in -1e6..1e6_f64, size in -5.0..6.0_f64, most in 2..12_usize,
         ) {
             let high = low + 10_f64.powf(size);
-            let ticks = ticks([low, high], most, Unit::Plain);
+            let ticks = ticks([low, high], most, AxisUnit::Plain);
             prop_assert!(ticks.len() <= most);
             let hair = 1e-6 * (high - low) + 1e-9 * low.abs();
             prop_assert!(ticks.iter().all(|t| t.at >= low - hair && t.at <= high + hair));
@@ -302,7 +313,7 @@ mod tests {
 
         #[test]
         fn an_axis_contains_its_range(low in -1e6..1e6_f64, size in 1e-3..1e6_f64, most in 2..7_usize) {
-            let ends = axis([low, low + size], most, Unit::Plain).0;
+            let ends = axis([low, low + size], most, AxisUnit::Plain).0;
             let hair = 1e-6 * (low.abs() + size);
             prop_assert!(ends[0] <= low + hair && ends[1] >= low + size - hair, "{:?}", ends);
         }

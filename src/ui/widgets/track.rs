@@ -1,7 +1,7 @@
 //! The track of a slider: a line with a knob.
 
 use super::{write, write_at};
-use crate::ui::theme::{Role, Theme};
+use crate::ui::theme::{TextRole, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -12,10 +12,10 @@ pub fn draw_track(share: f64, lit: bool, track: Rect, buffer: &mut Buffer, theme
     }
     let knob = (share.clamp(0.0, 1.0) * f64::from(track.width - 1)).round() as u16;
     let (full, rest, ball) = if theme.unicode { ("━", "─", "●") } else { ("=", "-", "O") };
-    let style = theme.style(if lit { Role::Accent } else { Role::Text });
+    let style = theme.style(if lit { TextRole::Accent } else { TextRole::Text });
     write(buffer, track, 0, &full.repeat(usize::from(knob)), style);
     let after = rest.repeat(usize::from(track.width - knob - 1));
-    write_at(buffer, track, knob + 1, 0, &after, theme.style(Role::Border));
+    write_at(buffer, track, knob + 1, 0, &after, theme.style(TextRole::Border));
     write_at(buffer, track, knob, 0, ball, style);
 }
 

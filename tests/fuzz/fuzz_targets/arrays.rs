@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nntop::data::{Dataset, OpenOptions, Predictions};
+use nntop::data::{Dataset, OpenOptions, PredictedDataset};
 use std::fs;
 use std::path::Path;
 
@@ -64,5 +64,5 @@ fuzz_target!(|bytes: &[u8]| {
     let file = dir.path().join("both.npz");
     fs::write(&file, archive(&[("x.npy", &images), ("y.npy", &labels)])).expect("room for it");
     open(&file);
-    let _ = Predictions::open(&file, &OpenOptions::default());
+    let _ = PredictedDataset::open(&file, &OpenOptions::default());
 });

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nntop::data::{Dataset, OpenOptions, Predictions};
+use nntop::data::{Dataset, OpenOptions, PredictedDataset};
 use std::fs;
 
 const HEADERS: [&str; 4] = ["", "label,p0,p1,p2,p3\n", "label,prediction,path\n", "y,prob_0,prob_1\n"];
@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     let file = dir.path().join("table.csv");
     fs::write(&file, [header.as_bytes(), rest].concat()).expect("room for it");
     let _ = Dataset::open(&file, &OpenOptions::default());
-    if let Ok(said) = Predictions::open(&file, &OpenOptions::default()) {
+    if let Ok(said) = PredictedDataset::open(&file, &OpenOptions::default()) {
         let (rows, classes) = (said.answers.len(), said.data.classes.len());
         assert_eq!((said.outputs.len(), said.data.test.len()), (rows * classes, rows));
         assert!(said.answers.iter().flatten().all(|&class| (class as usize) < classes));

@@ -4,11 +4,11 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use libfuzzer_sys::fuzz_target;
 use nntop::protocol::{
-    Activity, Card, Classified, Content, EpochStats, Event, Frame, LayerInfo, LayerStats, Level,
-    LogLine, Outcome, Probe, Progress, RunInfo, Saved, Status, Tensor, Update, What,
+    Activity, Card, Classified, Content, EpochStats, Event, Frame, LayerInfo, LayerStats, LogLevel,
+    LogLine, Outcome, Probe, Progress, RunInfo, SavedFile, Status, Tensor, Update, ProbeQuery,
 };
 use nntop::session::wire::decode;
-use nntop::ui::{App, Setup};
+use nntop::ui::{App, DashboardSetup};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -82,15 +82,15 @@ impl Input<'_> {
         LayerStats { bias_gradient_norm: self.real(), ..LayerStats::default() }
     }
 
-    fn what(&mut self) -> What {
+    fn what(&mut self) -> ProbeQuery {
         match self.below(7) {
-            0 => What::Weights { layer: self.number(), first: self.number(), count: self.number() },
-            1 => What::Biases { layer: self.number() },
-            2 => What::Histogram { layer: self.number(), bins: self.number() },
-            3 => What::Digit { index: self.number() },
-            4 => What::Confusion,
-            5 => What::Activations { index: self.number() },
-            _ => What::Gradients,
+            0 => ProbeQuery::Weights { layer: self.number(), first: self.number(), count: self.number() },
+            1 => ProbeQuery::Biases { layer: self.number() },
+            2 => ProbeQuery::Histogram { layer: self.number(), bins: self.number() },
+            3 => ProbeQuery::Digit { index: self.number() },
+            4 => ProbeQuery::Confusion,
+            5 => ProbeQuery::Activations { index: self.number() },
+            _ => ProbeQuery::Gradients,
         }
     }
 
@@ -195,8 +195,8 @@ impl Input<'_> {
                 prediction: self.number(),
                 votes: self.list(5, Self::number),
             }),
-            7 => Event::Log(LogLine { level: Level::Error, text: self.text() }),
-            8 => Event::Saved(Saved {
+            7 => Event::Log(LogLine { level: LogLevel::Error, text: self.text() }),
+            8 => Event::Saved(SavedFile {
                 path: self.text(),
                 epoch: self.number(),
                 batch: self.number(),
@@ -232,7 +232,7 @@ impl Input<'_> {
 
 fuzz_target!(|bytes: &[u8]| {
     let mut input = Input(bytes);
-    let mut app = App::new(Setup::default());
+    let mut app = App::new(DashboardSetup::default());
     let mut area = Rect::new(0, 0, 80, 24);
     for _ in 0..64 {
         match input.below(8) {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nntop::data::{Dataset, OpenOptions, Predictions};
+use nntop::data::{Dataset, OpenOptions, PredictedDataset};
 use std::fs;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -14,5 +14,5 @@ fuzz_target!(|bytes: &[u8]| {
     let length = (length as u32).to_le_bytes();
     fs::write(&file, [b"PAR1", rest, &length, b"PAR1"].concat()).expect("room for it");
     let _ = Dataset::open(&file, &OpenOptions::default());
-    let _ = Predictions::open(&file, &OpenOptions::default());
+    let _ = PredictedDataset::open(&file, &OpenOptions::default());
 });

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nntop::session::{Record, RunDir, replay, summarize};
+use nntop::session::{RunRecord, RunDir, replay, summarize};
 use std::fs;
 use std::sync::OnceLock;
 
@@ -17,9 +17,9 @@ fuzz_target!(|bytes: &[u8]| {
     let mut parts = bytes.splitn(2, |byte| *byte == 0);
     fs::write(run.spec(), parts.next().unwrap_or_default()).expect("room for it");
     fs::write(run.events(), parts.next().unwrap_or_default()).expect("room for it");
-    if let Ok(record) = Record::read(run) {
+    if let Ok(record) = RunRecord::read(run) {
         record.write(run).expect("what was read can be written");
-        assert_eq!(Record::read(run).expect("what was written can be read").id, record.id);
+        assert_eq!(RunRecord::read(run).expect("what was written can be read").id, record.id);
     }
     let _ = replay(run);
     let _ = summarize(run);

@@ -9,11 +9,11 @@ use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
 use nntop::explore;
 use nntop::protocol::{
     Activity, Card, Classified, Content, DigitOrder, DigitQuery, EpochStats, Event, Frame,
-    LayerInfo, LayerStats, Moment, Probe, Progress, RunInfo, RunView, Status, Tensor, Update,
-    Verdict, What,
+    LayerInfo, LayerStats, Moment, PredictionFilter, Probe, ProbeQuery, Progress, RunInfo, RunView,
+    Status, Tensor, Update,
 };
 use nntop::protocol::{Command, Pace};
-use nntop::ui::{App, Setup, Theme};
+use nntop::ui::{App, DashboardSetup, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -155,9 +155,9 @@ fn digits(query: &DigitQuery) -> Content {
     let matches = |index: &u32| {
         let right = label(*index) == prediction(*index);
         let verdict = match query.filter.verdict {
-            Verdict::All => true,
-            Verdict::Right => right,
-            Verdict::Wrong => !right,
+            PredictionFilter::All => true,
+            PredictionFilter::Right => right,
+            PredictionFilter::Wrong => !right,
         };
         verdict
             && query.filter.label.is_none_or(|wanted| wanted == label(*index))
@@ -201,32 +201,34 @@ fn activations(layer: &LayerInfo, index: u32) -> Tensor {
 }
 
 /// The answer of the canned run to a probe.
-fn content(what: &What, layers: &[LayerInfo]) -> Content {
+fn content(what: &ProbeQuery, layers: &[LayerInfo]) -> Content {
     let at = |layer: u32| &layers[layer as usize];
     match what {
-        What::Weights { layer, .. } | What::Biases { layer } | What::Histogram { layer, .. }
+        ProbeQuery::Weights { layer, .. }
+        | ProbeQuery::Biases { layer }
+        | ProbeQuery::Histogram { layer, .. }
             if at(*layer).weights == 0 =>
         {
             Content::Unavailable("this layer has no weights".into())
         }
-        What::Weights { layer, first, count } => {
+        ProbeQuery::Weights { layer, first, count } => {
             let [maps, _, width] = at(*layer).output;
             let units = if maps > 1 { maps } else { width };
             let rows = (*first..(first + count).min(units)).map(|unit| weights(at(*layer), unit));
             Content::Weights { rows: rows.collect(), largest: 1.1 }
         }
-        What::Biases { layer } => Content::Biases {
+        ProbeQuery::Biases { layer } => Content::Biases {
             values: (0..at(*layer).biases).map(|unit| 4.0 * noise(unit) - 2.0).collect(),
         },
-        What::Histogram { bins, .. } => {
+        ProbeQuery::Histogram { bins, .. } => {
             let count = |bin: u32| {
                 let z = 6.0 * (bin as f32 + 0.5) / *bins as f32 - 3.0;
                 (1000.0 * (-0.5 * z * z).exp()) as u32
             };
             Content::Histogram { low: -3.0, high: 3.0, counts: (0..*bins).map(count).collect() }
         }
-        What::Digits(query) => digits(query),
-        What::Digit { index } => Content::Digit {
+        ProbeQuery::Digits(query) => digits(query),
+        ProbeQuery::Digit { index } => Content::Digit {
             card: card(*index, true),
             outputs: (0..10)
                 .map(|class| match class {
@@ -236,22 +238,22 @@ fn content(what: &What, layers: &[LayerInfo]) -> Content {
                 .collect(),
             votes: Vec::new(),
         },
-        What::Confusion => {
+        ProbeQuery::Confusion => {
             let mut counts = vec![0; 100];
             (0..IMAGES).for_each(|i| counts[(label(i) * 10 + prediction(i)) as usize] += 1);
             Content::Confusion { classes: 10, counts }
         }
-        What::Activations { index } => Content::Activations {
+        ProbeQuery::Activations { index } => Content::Activations {
             layers: layers.iter().map(|layer| activations(layer, *index)).collect(),
         },
-        What::Gradients => Content::Gradients {
+        ProbeQuery::Gradients => Content::Gradients {
             layers: (0_u32..)
                 .zip(layers)
                 .filter(|(_, layer)| layer.weights > 0)
                 .map(|(index, _)| layer_stats(index, 12))
                 .collect(),
         },
-        What::Snapshots => Content::Snapshots { epochs: (0..=12).collect() },
+        ProbeQuery::Snapshots => Content::Snapshots { epochs: (0..=12).collect() },
     }
 }
 
@@ -287,11 +289,11 @@ pub struct Dashboard {
 
 impl Dashboard {
     pub fn new(theme: Theme, run: RunView) -> Self {
-        Self::with(Setup { theme, ..Setup::default() }, run)
+        Self::with(DashboardSetup { theme, ..DashboardSetup::default() }, run)
     }
 
     /// A dashboard with the given setup.
-    pub fn with(setup: Setup, run: RunView) -> Self {
+    pub fn with(setup: DashboardSetup, run: RunView) -> Self {
         let mut app = App::new(setup);
         let layers = run.info.as_ref().map_or_else(Vec::new, |info| info.layers.clone());
         app.update(Update::Snapshot(Box::new(run)));
@@ -300,14 +302,15 @@ impl Dashboard {
 
     /// A dashboard without a run, open at an explorable.
     pub fn exploring(theme: Theme, id: &str) -> Self {
-        let setup = Setup { theme, explorable: Some(id.into()), ..Setup::default() };
+        let setup =
+            DashboardSetup { theme, explorable: Some(id.into()), ..DashboardSetup::default() };
         Self { app: App::new(setup), layers: Vec::new() }
     }
 
     /// A dashboard without a run, open at a picture that was read.
     pub fn reading(theme: Theme) -> Self {
         let reading = Some(("letter.png".into(), reading::reading()));
-        let setup = Setup { theme, reading, ..Setup::default() };
+        let setup = DashboardSetup { theme, reading, ..DashboardSetup::default() };
         Self { app: App::new(setup), layers: Vec::new() }
     }
 

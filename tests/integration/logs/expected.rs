@@ -1,7 +1,7 @@
 //! Compares points with the results of a reference reader.
 
 use super::fixture;
-use nntop::catalog::{Metric, Point, Run};
+use nntop::catalog::{Metric, MetricPoint, Run};
 use serde_json::Value;
 use std::fs;
 
@@ -32,7 +32,7 @@ pub fn pairs(metric: &Metric) -> Vec<(i64, f64)> {
 }
 
 /// The difference between points and a series of `expected/`, if any.
-pub fn difference(points: &[Point], series: &Value) -> Option<String> {
+pub fn difference(points: &[MetricPoint], series: &Value) -> Option<String> {
     let pairs: Vec<(i64, f64)> = points.iter().map(|point| (point.step, point.value)).collect();
     let count = series["points"].as_u64();
     if count.is_some_and(|count| count != points.len() as u64) {
@@ -71,7 +71,7 @@ pub fn assert_series(run: &Run, series: &Value, also_allowed: &[&str]) {
     assert_eq!(names, wanted, "{}", run.name);
     for (name, series) in series {
         let Some(metric) = run.metric(name) else { continue };
-        let points: Vec<Point> = metric.points().collect();
+        let points: Vec<MetricPoint> = metric.points().collect();
         if let Some(difference) = difference(&points, series) {
             panic!("{}: {name}: {difference}", run.name);
         }

@@ -3,7 +3,7 @@
 
 use super::expected::{difference, pairs, read};
 use super::{fixture, load, only};
-use nntop::catalog::{Metric, Point, Run};
+use nntop::catalog::{Metric, MetricPoint, Run};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -32,9 +32,9 @@ const WHOLE: [&str; 20] = [
 ];
 
 /// The points that EventAccumulator keeps: a restart drops those at its step or later.
-fn accumulated(metric: &Metric) -> Vec<Point> {
+fn accumulated(metric: &Metric) -> Vec<MetricPoint> {
     let mut restarts = metric.restarts().peekable();
-    let mut kept: Vec<Point> = Vec::new();
+    let mut kept: Vec<MetricPoint> = Vec::new();
     for (index, point) in metric.points().enumerate() {
         while let Some((_, step)) = restarts.next_if(|(before, _)| *before <= index) {
             kept.retain(|earlier| earlier.step < step);
@@ -48,8 +48,8 @@ fn accumulated(metric: &Metric) -> Vec<Point> {
 }
 
 /// The points that the data server keeps: each one drops those at its step or later.
-fn preempted(metric: &Metric) -> Vec<Point> {
-    let mut kept: Vec<Point> = Vec::new();
+fn preempted(metric: &Metric) -> Vec<MetricPoint> {
+    let mut kept: Vec<MetricPoint> = Vec::new();
     for point in metric.points() {
         while kept.last().is_some_and(|last| last.step >= point.step) {
             kept.pop();
@@ -148,7 +148,7 @@ fn samples(name: &str, run: &Run, content: &Value) {
             Value::String(text) if text == "None" => "null".to_owned(),
             Value::String(text) => text.clone(),
             Value::Number(number) => {
-                nntop::logs::Value::Number(number.as_f64().unwrap()).to_string()
+                nntop::logs::LogValue::Number(number.as_f64().unwrap()).to_string()
             }
             other => other.to_string(),
         };
@@ -197,7 +197,7 @@ fn only_the_damaged_record_is_lost() {
         // The points that EventAccumulator finds before it stops are first.
         let expected = read(&format!("tb-faults-{fault}")).unwrap();
         for (tag, series) in expected["runs"]["."]["scalars"].as_object().unwrap() {
-            let points: Vec<Point> = run.metric(tag).unwrap().points().collect();
+            let points: Vec<MetricPoint> = run.metric(tag).unwrap().points().collect();
             let front = series["points"].as_u64().unwrap() as usize;
             assert_eq!(difference(&points[..front], series), None, "{fault}: {tag}");
         }

@@ -2,7 +2,7 @@
 
 use super::expected::{assert_series, read};
 use super::{fixture, load, only};
-use nntop::logs::State;
+use nntop::logs::WriterState;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -31,7 +31,7 @@ fn wandb_files_are_read_even_if_damaged() {
         let run = only(&catalog);
         assert_series(run, &expected["scalars"], &[]);
         assert_eq!(run.title.as_deref(), expected["run"]["display_name"].as_str(), "{name}");
-        let state = expected["exit"]["exit_code"].as_u64().map(|_| State::Finished);
+        let state = expected["exit"]["exit_code"].as_u64().map(|_| WriterState::Finished);
         assert_eq!(run.state, state, "{name}");
         for (key, value) in expected["config"].as_object().unwrap() {
             if let Some(number) = value.as_f64() {
@@ -77,9 +77,9 @@ fn assert_mlflow(catalog: &nntop::catalog::Catalog, expected: &serde_json::Value
         let run = catalog.runs().find(|run| run.title.as_deref() == Some(name)).unwrap();
         assert_series(run, &content["metrics"], &[]);
         let state = match content["status"].as_str().unwrap() {
-            "FINISHED" => State::Finished,
-            "FAILED" => State::Failed,
-            _ => State::Running,
+            "FINISHED" => WriterState::Finished,
+            "FAILED" => WriterState::Failed,
+            _ => WriterState::Running,
         };
         assert_eq!(run.state, Some(state), "{name}");
         let started = content["start_ms"].as_f64().unwrap() / 1e3;

@@ -198,7 +198,7 @@ fn the_dashboard_offers_to_continue_a_run_that_has_ended() {
     assert_eq!(session::replay(&run).epoch(), 7);
     // A diverged run continues from its best epoch as a new run.
     let diverged = done(&place, "wild", "--epochs 4 --eta 1e6 --lambda 1e6");
-    assert_eq!(state(&diverged), State::Diverged);
+    assert_eq!(state(&diverged), RunState::Diverged);
     let (code, error) = place.fail("resume wild --detach");
     assert!(code == 1 && error.contains("--from-epoch"), "{error}");
     let mut terminal = place.terminal("attach wild");
@@ -209,8 +209,8 @@ fn the_dashboard_offers_to_continue_a_run_that_has_ended() {
     terminal.wait_for("wild-2");
     terminal.type_keys("q");
     let branch = place.run("wild-2");
-    let record = session::Record::read(&branch).unwrap();
-    let session::Task::Training(training) = record.task else { panic!("a training") };
+    let record = session::RunRecord::read(&branch).unwrap();
+    let session::SessionTask::Training(training) = record.task else { panic!("a training") };
     assert!((training.spec.eta - 330_000.0).abs() < 1.0, "{}", training.spec.eta);
 }
 

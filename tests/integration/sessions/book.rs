@@ -58,7 +58,7 @@ fn an_interrupted_experiment_starts_again_from_the_beginning() {
     assert_eq!(terminal.wait_for_exit().1, 1);
     until_dead(&run);
     let summary = session::summarize(&run);
-    assert_eq!((summary.state, summary.epoch), (State::Interrupted, reported));
+    assert_eq!((summary.state, summary.epoch), (RunState::Interrupted, reported));
     let picture = place.say("attach long --once");
     assert!(picture.contains("interrupted; `nntop resume long` starts"), "{picture}");
     assert_eq!(place.say("resume long --detach"), "long");
@@ -71,7 +71,7 @@ fn an_interrupted_experiment_starts_again_from_the_beginning() {
     assert!(run.old_events().exists());
     place.say("stop long");
     until_dead(&run);
-    assert_eq!(state(&run), State::Stopped);
+    assert_eq!(state(&run), RunState::Stopped);
 }
 
 #[test]

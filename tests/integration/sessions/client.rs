@@ -4,7 +4,7 @@ use super::command::letter;
 use super::*;
 use nntop::protocol::{
     Activity, Command as RunCommand, Content, DigitFilter, DigitQuery, MarkKind, MetricSeries,
-    Outcome, PauseLevel, Probe, Verdict, What,
+    Outcome, PauseLevel, PredictionFilter, Probe, ProbeQuery,
 };
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -81,7 +81,7 @@ fn a_script_logs_is_held_stepped_resumed_and_stopped() {
         watcher.view.metrics.get("loss").and_then(MetricSeries::last).map(|last| last.0),
         Some(i64::from(at) - 1)
     );
-    assert_eq!(state(&run), State::Paused);
+    assert_eq!(state(&run), RunState::Paused);
     assert_eq!(session::summarize(&run).pause, Some(PauseLevel::Held));
 
     let reply = place.say("step looping --batches 3");
@@ -94,7 +94,7 @@ fn a_script_logs_is_held_stepped_resumed_and_stopped() {
     watcher.until(|view| step(view) > at + 3);
     let reply = place.say("stop looping");
     assert!(reply.contains("stopped"), "{reply}");
-    assert_eq!(state(&run), State::Stopped);
+    assert_eq!(state(&run), RunState::Stopped);
     assert!(printed(&run).contains("went on behind the loop"), "{}", printed(&run));
     watcher.until(|view| view.outcome.is_some());
     assert_eq!((&watcher.view.outcome, watcher.view.exit_code), (&Some(Outcome::Stopped), Some(0)));
@@ -113,7 +113,7 @@ fn a_held_script_that_is_stopped_ends() {
     watcher.until(|view| step(view) > 0);
     place.say("pause still");
     place.say("stop still");
-    assert_eq!(state(&run), State::Stopped);
+    assert_eq!(state(&run), RunState::Stopped);
 }
 
 /// A script that supports every request.
@@ -208,7 +208,7 @@ fn a_command_resumes_from_its_checkpoint() {
     assert!(reply.contains("checkpoints/step-") && reply.contains("(100 bytes)"), "{reply}");
     let reply = place.say("pause saved --level ended");
     assert!(reply.contains("checkpointed and ended: "), "{reply}");
-    assert_eq!(state(&run), State::Checkpointed);
+    assert_eq!(state(&run), RunState::Checkpointed);
     watcher.until(|view| view.outcome.is_some());
     let Some(Outcome::Checkpointed(path)) = watcher.view.outcome.clone() else { panic!("a path") };
     drop(watcher);
@@ -238,10 +238,11 @@ fn predictions_are_shown_during_and_after_the_run() {
     let info = watcher.view.info.clone().unwrap();
     assert_eq!((info.classes, info.test_size), (vec!["cat".into(), "dog".into()], 4));
     assert_eq!((info.image_width, info.image_height, info.image_channels), (2, 2, 3));
-    let filter = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
+    let filter = DigitFilter { verdict: PredictionFilter::Wrong, ..DigitFilter::default() };
     let query = DigitQuery { filter, count: 9, pixels: true, ..DigitQuery::default() };
-    let (digits, confusion) = (Probe::live(What::Digits(query)), Probe::live(What::Confusion));
-    let weights = Probe::live(What::Gradients);
+    let (digits, confusion) =
+        (Probe::live(ProbeQuery::Digits(query)), Probe::live(ProbeQuery::Confusion));
+    let weights = Probe::live(ProbeQuery::Gradients);
     let wanted = RunCommand::Watch(vec![digits.clone(), confusion.clone(), weights.clone()]);
     let look = |watcher: &mut Watcher| {
         watcher.link.commands.send(wanted.clone()).unwrap();
@@ -321,7 +322,7 @@ fn a_held_training_continues_when_its_session_is_killed() {
     signal(&run, Signal::KILL);
     until("the end of the script", || done.exists());
     until_dead(&run);
-    assert_eq!(state(&run), State::Interrupted);
+    assert_eq!(state(&run), RunState::Interrupted);
 }
 
 /// A training whose worker processes call everything that the client offers.
@@ -371,7 +372,7 @@ fn forked_and_spawned_workers_report_nothing() {
     let place = Place::new();
     let run = place.python("parent", WORKERS);
     until("its end", || state(&run).is_over());
-    assert_eq!(state(&run), State::Completed, "{}", printed(&run));
+    assert_eq!(state(&run), RunState::Completed, "{}", printed(&run));
     assert_eq!(printed(&run).matches("worked").count(), 7, "{}", printed(&run));
     assert!(!printed(&run).contains("not reporting"), "{}", printed(&run));
     let view = session::replay(&run);
@@ -394,7 +395,7 @@ fn forked_and_spawned_workers_report_nothing() {
     assert!(output.status.success(), "{}", err(&output));
     assert_eq!(place.ls().len(), 2);
     until("its end", || state(&place.run("alone")).is_over());
-    assert_eq!(state(&place.run("alone")), State::Completed);
+    assert_eq!(state(&place.run("alone")), RunState::Completed);
 }
 
 #[test]
@@ -463,7 +464,7 @@ fn a_script_exits_with_a_full_queue_and_a_stopped_session() {
     until("the end of the script", || done.exists());
     kill_process(session, Signal::CONT).unwrap();
     until("its end", || state(&run).is_over());
-    assert_eq!(state(&run), State::Completed);
+    assert_eq!(state(&run), RunState::Completed);
 }
 
 /// Two ranks of a distributed training; a socket between them stands in for torch.distributed. The
@@ -628,7 +629,7 @@ fn the_error_of_a_failed_script_is_reported() {
     let script = "import nntop\nrun = nntop.init()\nrun.log({'loss': 1})\nraise KeyError('gone')";
     let run = place.python("failing", script);
     until("its end", || state(&run).is_over());
-    assert_eq!((state(&run), session::summarize(&run).exit_code), (State::Failed, Some(1)));
+    assert_eq!((state(&run), session::summarize(&run).exit_code), (RunState::Failed, Some(1)));
     let log = place.say("logs failing");
     assert!(log.contains("the script failed: KeyError: 'gone'"), "{log}");
 }
@@ -648,7 +649,7 @@ fn metrics_beyond_the_limit_are_thinned_and_exported_from_first_to_last() {
     assert!(command.arg(&file).output().unwrap().status.success());
     let run = place.run("much");
     until("its end", || state(&run).is_over());
-    assert_eq!(state(&run), State::Completed, "{}", printed(&run));
+    assert_eq!(state(&run), RunState::Completed, "{}", printed(&run));
     assert!(run.events().metadata().unwrap().len() <= 1 << 20);
     let exported = place.say("export much --metric loss");
     let rows: Vec<&str> = exported.lines().skip(1).collect();
@@ -842,7 +843,7 @@ fn a_standalone_script_starts_its_own_session() {
     place.say("stop alone");
     let output = child.wait_with_output().unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("went on behind the loop"));
-    assert_eq!(state(&run), State::Stopped);
+    assert_eq!(state(&run), RunState::Stopped);
 }
 
 #[test]

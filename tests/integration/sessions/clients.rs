@@ -29,9 +29,9 @@ fn two_clients_that_pause_and_resume_at_once_agree_in_the_end() {
     until("both have left", || session::summarize(&run).clients == 0);
     for _ in 0..3 {
         assert!(place.say("pause").contains("paused"));
-        assert_eq!(state(&run), State::Paused);
+        assert_eq!(state(&run), RunState::Paused);
         assert!(place.say("resume").contains("training"));
-        assert_eq!(state(&run), State::Training);
+        assert_eq!(state(&run), RunState::Training);
     }
 }
 
@@ -57,7 +57,7 @@ fn ten_sessions_run_in_parallel() {
     }
     for name in &names {
         until_dead(&place.run(name));
-        assert_eq!(state(&place.run(name)), State::Stopped);
+        assert_eq!(state(&place.run(name)), RunState::Stopped);
     }
 }
 
@@ -79,7 +79,7 @@ fn a_run_never_has_two_sessions() {
         std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
     });
     assert_eq!(alive.count(), 1, "{served}");
-    until("training", || state(&run) == State::Training);
+    until("training", || state(&run) == RunState::Training);
 }
 
 #[test]

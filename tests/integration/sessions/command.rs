@@ -44,7 +44,7 @@ fn without_a_terminal_the_output_and_the_exit_code_are_passed_through() {
     let text = String::from_utf8(output.stdout).unwrap().replace('\r', "");
     assert_eq!(text, "hi from usr\ntrouble\n");
     let run = place.run("hello");
-    assert_eq!(state(&run), State::Failed);
+    assert_eq!(state(&run), RunState::Failed);
     assert!(place.say("logs hello").contains("exit code 7"));
     let (code, error) = place.fail("resume hello");
     assert!(code == 2 && error.contains("nntop run --again hello"), "{error}");
@@ -68,7 +68,7 @@ fn a_pause_suspends_every_process_of_the_command() {
     let run = place.script("two", &[], &script);
     until("two processes", || pids(&run).len() == 2);
     place.say("pause two");
-    assert_eq!(state(&run), State::Paused);
+    assert_eq!(state(&run), RunState::Paused);
     for pid in pids(&run) {
         until("a suspended process", || letter(pid) == Some('T'));
     }
@@ -80,7 +80,7 @@ fn a_pause_suspends_every_process_of_the_command() {
     let ended = pids(&run);
     // A suspended command can be stopped.
     place.say("stop two");
-    assert_eq!(state(&run), State::Stopped);
+    assert_eq!(state(&run), RunState::Stopped);
     for pid in ended {
         until("the end of a process", || letter(pid).is_none());
     }
@@ -92,7 +92,7 @@ fn stopping_escalates_to_sigterm_and_sigkill() {
     let run = place.script("deaf", &["--grace", "0"], &format!("trap '' INT; {TICKS}"));
     until("its process", || pids(&run).len() == 1);
     place.say("stop deaf");
-    assert_eq!(state(&run), State::Stopped);
+    assert_eq!(state(&run), RunState::Stopped);
     assert!(place.say("logs deaf").contains("SIGTERM was sent"));
     let run = place.script("stubborn", &[], &format!("trap '' INT TERM; {TICKS}"));
     until("its process", || pids(&run).len() == 1);
@@ -125,7 +125,7 @@ fn a_command_ends_with_its_session_and_is_interrupted() {
     until("its process", || pids(&run).len() == 1);
     signal(&run, Signal::KILL);
     until_dead(&run);
-    assert_eq!(state(&run), State::Interrupted);
+    assert_eq!(state(&run), RunState::Interrupted);
     until("the end of the process", || letter(pids(&run)[0]).is_none());
 }
 
@@ -324,7 +324,7 @@ fn a_command_that_prints_nothing_has_its_exit_code_alone() {
     let output = place.nntop("run --name silent -- sh -c").arg("exit 3").output().unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0));
     let run = place.run("silent");
-    assert_eq!((state(&run), run.output().metadata().unwrap().len()), (State::Failed, 0));
+    assert_eq!((state(&run), run.output().metadata().unwrap().len()), (RunState::Failed, 0));
     assert!(place.say("logs silent").contains("exit code 3"));
     assert!(place.say("attach silent --once").contains("nothing was printed"));
 }
@@ -337,7 +337,7 @@ fn output_after_a_command_reopens_its_terminal_is_read() {
     let options = ["--cwd", place.dir.path().to_str().unwrap()];
     let run = place.script("closing", &options, script);
     place.say("pause closing");
-    assert_eq!(state(&run), State::Paused);
+    assert_eq!(state(&run), RunState::Paused);
     place.say("resume closing");
     std::fs::write(place.path("go"), "").unwrap();
     until("its end", || state(&run).is_over());

@@ -1,7 +1,7 @@
 //! Full disks, and directories that are not writable.
 
 use super::*;
-use nntop::protocol::Level;
+use nntop::protocol::LogLevel;
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 
 #[test]
@@ -125,7 +125,7 @@ fn training_continues_if_events_cannot_be_written() {
     prlimit(Some(pid_of(pid(&run))), Resource::Fsize, limit).unwrap();
     watcher
         .until(|view| view.log.iter().any(|line| line.text.contains("events cannot be written")));
-    assert!(watcher.view.log.iter().any(|line| line.level == Level::Error));
+    assert!(watcher.view.log.iter().any(|line| line.level == LogLevel::Error));
     let epoch = watcher.view.epoch();
     watcher.until(|view| view.epoch() > epoch + 3);
     let reported = place.say("logs full").matches("events cannot be written").count();

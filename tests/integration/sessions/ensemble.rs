@@ -1,7 +1,7 @@
 //! Ensembles in sessions.
 
 use super::*;
-use nntop::protocol::{Content, Probe, What};
+use nntop::protocol::{Content, Probe, ProbeQuery};
 
 #[test]
 fn an_ensemble_has_a_session_and_its_model_is_saved() {
@@ -68,7 +68,7 @@ fn an_ensemble_can_be_detached_controlled_and_resumed() {
     assert!(reply.starts_with("votes: saved ") && reply.contains("network-1/last.ckpt"), "{reply}");
     signal(&run, Signal::TERM);
     until_dead(&run);
-    assert_eq!(state(&run), State::Interrupted);
+    assert_eq!(state(&run), RunState::Interrupted);
     let reached = session::replay(&run).epoch();
     let picture = place.say("attach votes --once");
     assert!(picture.contains("interrupted; `nntop resume votes` continues the run"), "{picture}");
@@ -81,7 +81,7 @@ fn an_ensemble_can_be_detached_controlled_and_resumed() {
     let view = session::browse(&run, Attachment::Control).unwrap();
     until_said(&view, "the network cannot be opened, only its history");
     // Its views say so, too, instead of waiting for the network.
-    let weights = Probe::live(What::Weights { layer: 0, first: 0, count: 1 });
+    let weights = Probe::live(ProbeQuery::Weights { layer: 0, first: 0, count: 1 });
     view.commands.send(nntop::protocol::Command::Watch(vec![weights])).unwrap();
     until("the reason", || match view.updates.recv_timeout(TIMEOUT).unwrap() {
         Update::Event(Event::Frame(frame)) => {
@@ -97,7 +97,7 @@ fn an_ensemble_can_be_detached_controlled_and_resumed() {
     drop(watcher);
     place.say("stop votes");
     until_dead(&run);
-    assert_eq!(state(&run), State::Stopped);
+    assert_eq!(state(&run), RunState::Stopped);
 }
 
 #[test]
@@ -109,10 +109,10 @@ fn a_killed_ensemble_ends_with_the_same_bytes() {
     Watcher::attach(&run, Attachment::ReadOnly).until(|view| view.epoch() >= 100);
     signal(&run, Signal::KILL);
     until_dead(&run);
-    assert_eq!(state(&run), State::Interrupted);
+    assert_eq!(state(&run), RunState::Interrupted);
     assert_eq!(place.say("resume killed --detach"), "killed");
     until_dead(&run);
-    assert_eq!(state(&run), State::Completed);
+    assert_eq!(state(&run), RunState::Completed);
     place.say(&place.training(&format!("{recipe} --json --save {}", alone.display())));
     assert!(std::fs::read(&killed).unwrap() == std::fs::read(&alone).unwrap());
 }

@@ -44,10 +44,10 @@ fn misclassified_digits_can_be_browsed_after_any_outcome() {
     until_dead(&completed);
     until_dead(&diverged);
     for (name, expected) in [
-        ("completed", State::Completed),
-        ("diverged", State::Diverged),
-        ("stopped", State::Stopped),
-        ("killed", State::Interrupted),
+        ("completed", RunState::Completed),
+        ("diverged", RunState::Diverged),
+        ("stopped", RunState::Stopped),
+        ("killed", RunState::Interrupted),
     ] {
         let run = place.run(name);
         assert_eq!(state(&run), expected, "{name}");

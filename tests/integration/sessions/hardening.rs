@@ -29,7 +29,7 @@
 
 use super::disk::on_a_small_disk;
 use super::*;
-use nntop::protocol::{Command as RunCommand, Moment, Probe, What, is_unprintable};
+use nntop::protocol::{Command as RunCommand, Moment, Probe, ProbeQuery, is_unprintable};
 use nntop::session::wire::{
     ClientHello, MAX_COMMAND, SessionHello, encode, read_hello, write_frame, write_hello,
 };
@@ -126,7 +126,7 @@ fn files_deleted_during_a_run_are_restored() {
         place.say("logs robbed").contains("resumed after epoch")
     });
     until_dead(&run);
-    assert_eq!(state(&run), State::Completed);
+    assert_eq!(state(&run), RunState::Completed);
     let bytes = |name: &str| fs::read(place.path(name)).unwrap();
     assert!(bytes("robbed.safetensors") == bytes("whole.safetensors"), "the same bytes");
 }
@@ -139,12 +139,12 @@ fn floods_of_probes_and_requests_neither_stall_a_session_nor_fill_its_memory() {
     // Two updates are read, so that something is known to be in the memory already.
     let before = resident_kilobytes(pid(&run));
     let list = |offset: u32| {
-        let probe = |index| Probe { what: What::Digit { index }, at: Moment::Epoch(offset) };
+        let probe = |index| Probe { what: ProbeQuery::Digit { index }, at: Moment::Epoch(offset) };
         RunCommand::Watch((0..150_000).map(probe).collect())
     };
     for offset in 0..4 {
         send_command(&reader, &list(offset));
-        assert_ne!(state(&run), State::Unreachable, "others are answered");
+        assert_ne!(state(&run), RunState::Unreachable, "others are answered");
     }
     let mut questions = reader.try_clone().unwrap();
     let flood = std::thread::spawn(move || {
@@ -161,7 +161,7 @@ fn floods_of_probes_and_requests_neither_stall_a_session_nor_fill_its_memory() {
         }
     });
     while !flood.is_finished() {
-        assert_ne!(state(&run), State::Unreachable, "others are answered");
+        assert_ne!(state(&run), RunState::Unreachable, "others are answered");
         let grown = resident_kilobytes(pid(&run)).saturating_sub(before);
         assert!(grown < 64 << 10, "{grown} KB more than before");
     }
@@ -177,7 +177,7 @@ fn places_are_reserved_for_short_commands_and_slow_handshakes_are_closed() {
     let hello = ClientHello::new(Attachment::ReadOnly);
     let clients: Vec<UnixStream> = (0..64).map(|_| attach_client(&run, &hello).unwrap()).collect();
     assert!(attach_client(&run, &hello).unwrap_err().contains("64 clients are attached"));
-    until("training", || state(&run) == State::Training);
+    until("training", || state(&run) == RunState::Training);
     assert!(place.say("pause crowded").contains("paused"));
     // Connections that never say hello, each a byte at a time.
     let mut slow: Vec<UnixStream> = (0..200).map(|_| connect(&run)).collect();
@@ -185,7 +185,7 @@ fn places_are_reserved_for_short_commands_and_slow_handshakes_are_closed() {
         // Most of them have been ended by now.
         let _ = stream.write_all(&[9]);
     }
-    assert_eq!(state(&run), State::Paused);
+    assert_eq!(state(&run), RunState::Paused);
     assert!(place.say("resume crowded").contains("training"));
     // The threads of connections that were ended take a moment to end.
     until("no more threads than clients and handshakes need", || {
@@ -250,7 +250,7 @@ fn forged_records_and_logs_are_not_followed() {
     fs::write(run.spec(), forged.to_string()).unwrap();
     let (_, error) = place.fail("resume forged --detach");
     assert!(error.contains("8 hexadecimal digits"), "{error}");
-    assert_eq!(state(&run), State::Unreadable);
+    assert_eq!(state(&run), RunState::Unreadable);
     fs::write(run.spec(), record).unwrap();
     fs::remove_file(run.log()).unwrap();
     std::os::unix::fs::symlink(&victim, run.log()).unwrap();
@@ -307,7 +307,7 @@ fn records_of_any_kind_can_be_listed() {
         assert!(table.lines().any(|line| line.starts_with(name)), "{name}\n{table}");
     }
     assert!(table.lines().all(|line| line.chars().count() < 250), "{table}");
-    for (run, expected) in [(&piped, State::Unreadable), (&locked, State::Interrupted)] {
+    for (run, expected) in [(&piped, RunState::Unreadable), (&locked, RunState::Interrupted)] {
         assert_eq!(state(run), expected);
     }
 }
@@ -344,7 +344,7 @@ fn a_session_without_free_descriptors_is_unreachable() {
         prlimit(Some(pid_of(process)), Resource::Nofile, limit).unwrap();
         let state = state(&run);
         assert!(
-            matches!(state, State::Unreachable | State::Training),
+            matches!(state, RunState::Unreachable | RunState::Training),
             "{spare} descriptors left: {state:?}"
         );
     }

@@ -1,7 +1,7 @@
 //! Malicious clients: each loses its own connection and does no other harm.
 
 use super::*;
-use nntop::protocol::{Command as RunCommand, Pace, Probe, Step, Tune, What};
+use nntop::protocol::{Command as RunCommand, Pace, Probe, ProbeQuery, StepAmount, Tune};
 use nntop::session::wire::{
     ClientHello, MAX_HELLO, MAX_UPDATE, SessionHello, decode, encode, read_frame, read_hello,
     write_frame, write_hello,
@@ -72,7 +72,7 @@ fn until_logged(run: &RunDir, reason: &str) {
 
 /// Checks that the session answers and the state of its run is unchanged.
 #[track_caller]
-fn is_unharmed(run: &RunDir, before: &session::Summary) {
+fn is_unharmed(run: &RunDir, before: &session::RunSummary) {
     let after = session::summarize(run);
     assert_eq!(
         (after.state, after.epoch, after.pid),
@@ -179,14 +179,14 @@ fn absurd_commands_do_no_harm() {
     let place = Place::new();
     let run = paused(&place);
     let extremes = [0, 1, 9, u32::MAX];
-    let mut probes = vec![Probe::live(What::Confusion), Probe::live(What::Gradients)];
+    let mut probes = vec![Probe::live(ProbeQuery::Confusion), Probe::live(ProbeQuery::Gradients)];
     for layer in extremes {
-        probes.push(Probe::live(What::Biases { layer }));
-        probes.push(Probe::live(What::Digit { index: layer }));
-        probes.push(Probe::live(What::Activations { index: layer }));
+        probes.push(Probe::live(ProbeQuery::Biases { layer }));
+        probes.push(Probe::live(ProbeQuery::Digit { index: layer }));
+        probes.push(Probe::live(ProbeQuery::Activations { index: layer }));
         for x in extremes {
-            probes.push(Probe::live(What::Weights { layer, first: x, count: u32::MAX }));
-            probes.push(Probe::live(What::Histogram { layer, bins: x }));
+            probes.push(Probe::live(ProbeQuery::Weights { layer, first: x, count: u32::MAX }));
+            probes.push(Probe::live(ProbeQuery::Histogram { layer, bins: x }));
         }
     }
     let mut commands = vec![RunCommand::Watch(probes), RunCommand::Save];
@@ -200,7 +200,9 @@ fn absurd_commands_do_no_harm() {
                 .map(RunCommand::Set),
         );
     }
-    commands.extend([Step::Batches(u32::MAX), Step::Epochs(u32::MAX)].map(RunCommand::Step));
+    commands.extend(
+        [StepAmount::Batches(u32::MAX), StepAmount::Epochs(u32::MAX)].map(RunCommand::Step),
+    );
     // Only the newest of the waiting requests is answered, and the last one is valid.
     commands
         .extend([0, 1, 100_000, 64].map(|n| RunCommand::Classify { id: 1, pixels: vec![9; n] }));
@@ -227,14 +229,17 @@ fn a_read_only_client_changes_nothing() {
     let place = Place::new();
     let run = place.detach("target", &format!("--epochs {ENDLESS}"));
     let reader = Watcher::attach(&run, Attachment::ReadOnly);
-    for command in
-        [RunCommand::Pause, RunCommand::Stop, RunCommand::Step(Step::Batches(1)), RunCommand::Save]
-    {
+    for command in [
+        RunCommand::Pause,
+        RunCommand::Stop,
+        RunCommand::Step(StepAmount::Batches(1)),
+        RunCommand::Save,
+    ] {
         reader.link.commands.send(command).unwrap();
     }
     // Commands of one client are forwarded in order: once this one is answered, the others were
     // processed.
-    let probe = Probe::live(What::Digit { index: 3 });
+    let probe = Probe::live(ProbeQuery::Digit { index: 3 });
     reader.link.commands.send(RunCommand::Watch(vec![probe.clone()])).unwrap();
     let mut reader = reader;
     reader.until(|view| view.frames.contains_key(&probe));

@@ -42,7 +42,7 @@ fn a_run_is_started_listed_controlled_and_removed() {
     let (code, error) = place.fail("rm --yes calm");
     assert!(code == 1 && error.contains("a client is still attached"), "{error}");
     drop(watcher);
-    assert_eq!(state(&run), State::Stopped);
+    assert_eq!(state(&run), RunState::Stopped);
     let log = place.say("logs calm");
     for sign in ["paused", "resumed", "saved", "stopped"] {
         assert!(log.lines().any(|line| line.contains(sign)), "{sign} in\n{log}");
@@ -87,7 +87,7 @@ fn runs_are_kept_under_the_state_directory_of_the_xdg_specification() {
     assert!(command.status().unwrap().success());
     let run = Home::at(&place.state.join("nntop")).find("home").unwrap();
     until_dead(&run);
-    assert_eq!(state(&run), State::Completed);
+    assert_eq!(state(&run), RunState::Completed);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_run_without_a_name_gets_one() {
     let name = place.say(&place.training("--detach --epochs 1"));
     assert!(name.contains('-') && !name.contains('\n'), "{name}");
     until_dead(&place.run(&name));
-    assert_eq!(state(&place.run(&name)), State::Completed);
+    assert_eq!(state(&place.run(&name)), RunState::Completed);
 }
 
 #[test]
@@ -147,13 +147,13 @@ fn a_dashboard_detaches_reattaches_and_stops_the_run() {
     terminal.wait_for("images/s");
     terminal.type_keys(" ");
     terminal.wait_for("paused");
-    assert_eq!(state(&run), State::Paused);
+    assert_eq!(state(&run), RunState::Paused);
     // A read-only terminal cannot change anything.
     let mut reader = place.terminal("attach deck --read-only");
     reader.wait_for("paused");
     reader.type_keys(" ");
     reader.wait_for("read-only");
-    assert_eq!(state(&run), State::Paused);
+    assert_eq!(state(&run), RunState::Paused);
     assert_eq!(session::summarize(&run).clients, 2);
     reader.type_keys("q");
     assert_eq!(reader.wait_for_exit().1, 0);
@@ -198,7 +198,7 @@ fn a_session_ends_once_no_client_is_left() {
         assert!(run.is_live(), "somebody looks");
     }
     until_dead(&run);
-    assert_eq!(state(&run), State::Completed);
+    assert_eq!(state(&run), RunState::Completed);
     let leftovers = run.path().join("socket");
     assert!(!leftovers.exists());
 }

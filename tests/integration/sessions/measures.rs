@@ -191,16 +191,16 @@ fn training_speed_with_eight_clients() {
 
 /// What a hostile read-only client sends, without reading an answer.
 fn harass(stream: &std::os::unix::net::UnixStream, kind: u32) -> std::io::Result<()> {
-    use nntop::protocol::{Command as RunCommand, Moment, Probe, What};
+    use nntop::protocol::{Command as RunCommand, Moment, Probe, ProbeQuery};
     use nntop::session::wire::{MAX_COMMAND, encode, write_frame};
     let order = match kind {
         0 => {
-            let probe = |index| Probe { what: What::Digit { index }, at: Moment::Live };
+            let probe = |index| Probe { what: ProbeQuery::Digit { index }, at: Moment::Live };
             RunCommand::Watch((0..150_000).map(probe).collect())
         }
         1 => {
-            let weights = |layer| What::Weights { layer, first: 0, count: u32::MAX };
-            let histogram = |layer| What::Histogram { layer, bins: u32::MAX };
+            let weights = |layer| ProbeQuery::Weights { layer, first: 0, count: u32::MAX };
+            let histogram = |layer| ProbeQuery::Histogram { layer, bins: u32::MAX };
             let all = (0..64).flat_map(|layer| [weights(layer), histogram(layer)]);
             RunCommand::Watch(all.map(Probe::live).collect())
         }
@@ -272,7 +272,7 @@ fn a_hostile_read_only_client() {
             let asked = Instant::now();
             let summary = session::summarize(&run);
             answers.push(asked.elapsed());
-            if summary.state == State::Unreachable {
+            if summary.state == RunState::Unreachable {
                 unanswered.push(format!("{:?}: {:?}", asked.elapsed(), summary.problem));
             }
             largest = largest.max(resident());

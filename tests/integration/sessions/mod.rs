@@ -20,7 +20,7 @@ mod versions;
 use crate::small_data::small_data;
 use crate::terminal::{Start, Terminal};
 use nntop::protocol::{Event, Link, RunView, Update};
-use nntop::session::{self, Attachment, Home, RunDir, STATE_DIR, State};
+use nntop::session::{self, Attachment, Home, RunDir, RunState, STATE_DIR};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -156,7 +156,7 @@ fn signal(run: &RunDir, signal: Signal) {
     kill_process(pid_of(pid(run)), signal).unwrap();
 }
 
-fn state(run: &RunDir) -> State {
+fn state(run: &RunDir) -> RunState {
     session::summarize(run).state
 }
 

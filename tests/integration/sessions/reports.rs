@@ -53,7 +53,7 @@ fn wait_ends_with_the_run_and_with_its_exit_code() {
     let run = place.detach("diverges", "--epochs 50 --eta 100 --lambda 1000000");
     let output = place.nntop("wait diverges").output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", err(&output));
-    assert_eq!(state(&run), State::Diverged);
+    assert_eq!(state(&run), RunState::Diverged);
     assert!(String::from_utf8_lossy(&output.stdout).contains("diverged"));
     assert_eq!(place.fail("wait nobody").0, 2);
 }

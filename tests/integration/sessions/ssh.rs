@@ -155,7 +155,7 @@ fn a_run_survives_the_loss_of_its_ssh_connection() {
     there.wait_for("paused");
     there.type_keys(" ");
     let run = place.run("train");
-    until("the second key's effect", || state(&run) == State::Training);
+    until("the second key's effect", || state(&run) == RunState::Training);
     network.cut();
     network.give_up();
     // The server closes the terminal.
@@ -167,7 +167,7 @@ fn a_run_survives_the_loss_of_its_ssh_connection() {
     reattached.wait_for("images/s");
     reattached.type_keys(" ");
     reattached.wait_for("paused");
-    assert_eq!(state(&run), State::Paused);
+    assert_eq!(state(&run), RunState::Paused);
     watcher.until(|view| view.status.activity == nntop::protocol::Activity::Paused);
     let epochs: Vec<u32> = watcher.view.epochs.points().iter().map(|stats| stats.epoch).collect();
     assert_eq!(epochs.first(), Some(&0));
@@ -193,11 +193,11 @@ fn a_cut_connection_ends_the_client_and_keeps_the_run_paused() {
     // After three keep-alive requests without an answer the server closes the terminal.
     let run = place.run("quiet");
     until_no_client_is_left(&run);
-    assert_eq!(state(&run), State::Paused);
+    assert_eq!(state(&run), RunState::Paused);
     let mut reattached = server.ssh(&place, server.port, "attach quiet");
     reattached.wait_for("paused");
     reattached.type_keys(" ");
-    until("the key's effect", || state(&run) == State::Training);
+    until("the key's effect", || state(&run) == RunState::Training);
     reattached.type_keys("d");
     reattached.wait_for_exit();
     place.say("stop");
@@ -212,7 +212,7 @@ fn ssh_returns_after_starting_a_detached_run() {
     // ssh waits until all processes have closed its streams.
     assert_eq!(there.wait_for_exit().1, 0);
     there.wait_for("batch");
-    until("the first mini-batch", || state(&place.run("batch")) == State::Training);
+    until("the first mini-batch", || state(&place.run("batch")) == RunState::Training);
 }
 
 #[test]
@@ -260,5 +260,5 @@ fn a_script_can_be_controlled_after_its_connection_was_cut() {
     reattached.type_keys("d");
     reattached.wait_for_exit();
     place.say("stop far");
-    assert_eq!(state(&run), State::Stopped);
+    assert_eq!(state(&run), RunState::Stopped);
 }

@@ -38,7 +38,7 @@ fn a_repeatedly_killed_run_ends_with_the_same_bytes() {
         let why = watcher.until_lost();
         assert!(why.contains("nntop resume killed"), "{why}");
         until_dead(&run);
-        assert_eq!(state(&run), State::Interrupted);
+        assert_eq!(state(&run), RunState::Interrupted);
         let reported = session::summarize(&run).epoch;
         assert!(reported >= kill * 60, "{reported} epochs are recorded, {} were seen", kill * 60);
         let picture = place.say("attach killed --once");
@@ -46,7 +46,7 @@ fn a_repeatedly_killed_run_ends_with_the_same_bytes() {
         assert_eq!(place.say("resume --detach"), "killed");
     }
     until_dead(&run);
-    assert_eq!(state(&run), State::Completed);
+    assert_eq!(state(&run), RunState::Completed);
     assert_eq!(digest(&place.path("killed.safetensors")), expected);
     assert_eq!(recorded(&run), (0..=EPOCHS).collect::<Vec<_>>(), "each epoch once, in order");
 }
@@ -67,12 +67,12 @@ fn a_terminated_session_writes_a_checkpoint() {
     let why = watcher.until_lost();
     assert!(why.contains("nntop resume ended"), "{why}");
     until_dead(&run);
-    assert_eq!(state(&run), State::Interrupted);
+    assert_eq!(state(&run), RunState::Interrupted);
     let checkpoint = nntop::train::Checkpoint::load(&run.checkpoints()).unwrap();
     assert_eq!(checkpoint.position().batch, 3);
     place.say("resume ended --detach");
     until_dead(&run);
-    assert_eq!(state(&run), State::Completed);
+    assert_eq!(state(&run), RunState::Completed);
     assert_eq!(digest(&place.path("ended.safetensors")), expected);
     assert!(place.say("logs ended").contains("interrupted: `nntop resume ended` continues"));
 }
@@ -116,7 +116,7 @@ fn a_shutdown_loses_no_progress() {
     for (run, seen) in runs.iter().zip(seen) {
         until_dead(run);
         let summary = session::summarize(run);
-        assert_eq!(summary.state, State::Interrupted);
+        assert_eq!(summary.state, RunState::Interrupted);
         assert!(summary.epoch >= seen);
         assert_eq!(place.say(&format!("resume {} --detach", run.name())), run.name());
         Watcher::attach(run, Attachment::ReadOnly).until(|view| view.epoch() > summary.epoch);

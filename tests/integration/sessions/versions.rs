@@ -3,8 +3,9 @@
 use super::*;
 use nntop::protocol::{
     Activity, Bar, Claim, Classified, Command as RunCommand, Content, EpochStats, Explored, Figure,
-    FigureBody, Frame, LayerInfo, LayerStats, Level, LogLine, Outcome, PROTOCOL_VERSION, Pace,
-    Probe, Progress, Quantity, RunInfo, Saved, Status, Step, Tensor, Tune, Tuned, What,
+    FigureBody, Frame, LayerInfo, LayerStats, LogLevel, LogLine, Outcome, PROTOCOL_VERSION, Pace,
+    Probe, ProbeQuery, Progress, Quantity, RunInfo, SavedFile, Status, StepAmount, Tensor, Tune,
+    Tuned,
 };
 use nntop::session::wire::{
     ClientHello, MAX_UPDATE, SessionHello, encode, read_hello, write_frame, write_hello,
@@ -46,7 +47,7 @@ fn events() -> Vec<Event> {
     };
     let values = Tensor { shape: [1, 1, 2], values: vec![0.25, -0.5] };
     let content = Content::Activations { layers: vec![values] };
-    let what = What::Activations { index: 7 };
+    let what = ProbeQuery::Activations { index: 7 };
     let frame = Frame { probe: Probe::live(what), epoch: 1, batch: 2, content };
     let change = Tune::LearningRate(0.5);
     vec![
@@ -59,10 +60,10 @@ fn events() -> Vec<Event> {
             ..Status::default()
         }),
         Event::Tuned(Tuned { change, previous: 3.0, epoch: 1, batch: 2 }),
-        Event::Saved(Saved { path: "/tmp/x".into(), epoch: 1, batch: 2, bytes: 300 }),
+        Event::Saved(SavedFile { path: "/tmp/x".into(), epoch: 1, batch: 2, bytes: 300 }),
         Event::Figure(figure.clone()),
         Event::Claim(claim),
-        Event::Log(LogLine { level: Level::Warning, text: "note".into() }),
+        Event::Log(LogLine { level: LogLevel::Warning, text: "note".into() }),
         Event::Progress(Progress { epoch: 1, batch: 3, batches: 9, ..Progress::default() }),
         Event::Frame(Box::new(frame)),
         Event::Classified(Classified { id: 1, outputs: vec![0.5], ..Classified::default() }),
@@ -77,11 +78,11 @@ fn events() -> Vec<Event> {
 
 /// One command of every kind.
 fn commands() -> Vec<RunCommand> {
-    let weights = What::Weights { layer: 1, first: 2, count: 300 };
+    let weights = ProbeQuery::Weights { layer: 1, first: 2, count: 300 };
     vec![
         RunCommand::Pause,
         RunCommand::Resume,
-        RunCommand::Step(Step::Epochs(1)),
+        RunCommand::Step(StepAmount::Epochs(1)),
         RunCommand::Stop,
         RunCommand::Save,
         RunCommand::Set(Tune::Regularization(0.25)),

@@ -1,8 +1,8 @@
 //! The pages of a column: compressed, with levels for absent values and lists, and values in one of
 //! several encodings.
 
-use super::super::thrift::{Fields, read_struct};
-use super::{Cell, Column};
+use super::super::thrift::{ThriftStruct, read_struct};
+use super::{ParquetColumn, ParquetValue};
 use brotli_decompressor::Decompressor;
 use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
@@ -18,20 +18,20 @@ const MAX_RATIO: i64 = 100;
 
 /// The pages of a column in a row group.
 pub(super) struct Pages<'a> {
-    column: &'a Column,
+    column: &'a ParquetColumn,
     codec: i64,
     /// The compressed bytes of all pages.
     bytes: Vec<u8>,
     at: usize,
-    dictionary: Vec<Cell>,
+    dictionary: Vec<ParquetValue>,
 }
 
 impl<'a> Pages<'a> {
     pub(super) fn new(
         file: &mut File,
         len: u64,
-        chunk: &Fields,
-        column: &'a Column,
+        chunk: &ThriftStruct,
+        column: &'a ParquetColumn,
     ) -> Result<Self, String> {
         let first = chunk.int(9).unwrap_or(0);
         let start = chunk.int(11).filter(|&at| at > 0).map_or(first, |at| at.min(first));
@@ -52,7 +52,7 @@ impl<'a> Pages<'a> {
     /// Reads one page: appends values to `cells`, or stores the dictionary.
     pub(super) fn next(
         &mut self,
-        cells: &mut Vec<Cell>,
+        cells: &mut Vec<ParquetValue>,
         starts: &mut Vec<usize>,
         most: usize,
     ) -> Result<(), String> {
@@ -126,7 +126,7 @@ impl<'a> Pages<'a> {
         count: usize,
         repetition: &[u32],
         definition: &[u32],
-        cells: &mut Vec<Cell>,
+        cells: &mut Vec<ParquetValue>,
         starts: &mut Vec<usize>,
     ) -> Result<(), String> {
         let whole = u32::from(self.column.optional);
@@ -138,13 +138,13 @@ impl<'a> Pages<'a> {
                 let width = u32::from(*bytes.first().ok_or("a page ends too early")?);
                 let places = runs(&bytes[1..], width, present)?;
                 let cell = |&at: &u32| self.dictionary.get(at as usize).cloned();
-                let cells: Option<Vec<Cell>> = places.iter().map(cell).collect();
+                let cells: Option<Vec<ParquetValue>> = places.iter().map(cell).collect();
                 cells.ok_or("a value that is not in its dictionary")?
             }
             3 if self.column.kind == 0 => {
                 let body = bytes.get(4..).ok_or("a page ends too early")?;
                 let bits = runs(body, 1, present)?;
-                bits.into_iter().map(|bit| Cell::Int(bit.into())).collect()
+                bits.into_iter().map(|bit| ParquetValue::Int(bit.into())).collect()
             }
             other => {
                 return Err(format!(
@@ -158,7 +158,7 @@ impl<'a> Pages<'a> {
                 starts.push(cells.len());
             }
             let level = definition.get(index).copied().unwrap_or(whole);
-            let value = if level == whole { values.next() } else { Some(Cell::Null) };
+            let value = if level == whole { values.next() } else { Some(ParquetValue::Null) };
             cells.push(value.ok_or("a page with fewer values than it declares")?);
         }
         Ok(())
@@ -283,7 +283,11 @@ pub(super) fn runs(mut bytes: &[u8], width: u32, count: usize) -> Result<Vec<u32
 }
 
 /// Decodes plain values; returns them and the number of bytes read.
-fn plain(column: &Column, bytes: &[u8], count: usize) -> Result<(Vec<Cell>, usize), String> {
+fn plain(
+    column: &ParquetColumn,
+    bytes: &[u8],
+    count: usize,
+) -> Result<(Vec<ParquetValue>, usize), String> {
     let mut rest = bytes;
     let mut cells = Vec::new();
     let mut take = |length: usize| -> Result<&[u8], String> {
@@ -295,17 +299,17 @@ fn plain(column: &Column, bytes: &[u8], count: usize) -> Result<(Vec<Cell>, usiz
         cells.push(match column.kind {
             0 => {
                 let byte = bytes.get(index / 8).ok_or("a page ends too early")?;
-                Cell::Int((byte >> (index % 8) & 1).into())
+                ParquetValue::Int((byte >> (index % 8) & 1).into())
             }
-            1 => Cell::Int(i32::from_le_bytes(word(take(4)?)).into()),
-            2 => Cell::Int(i64::from_le_bytes(word(take(8)?))),
-            4 => Cell::Real(f32::from_le_bytes(word(take(4)?)).into()),
-            5 => Cell::Real(f64::from_le_bytes(word(take(8)?))),
+            1 => ParquetValue::Int(i32::from_le_bytes(word(take(4)?)).into()),
+            2 => ParquetValue::Int(i64::from_le_bytes(word(take(8)?))),
+            4 => ParquetValue::Real(f32::from_le_bytes(word(take(4)?)).into()),
+            5 => ParquetValue::Real(f64::from_le_bytes(word(take(8)?))),
             6 => {
                 let length = u32::from_le_bytes(word(take(4)?)) as usize;
-                Cell::Bytes(take(length)?.into())
+                ParquetValue::Bytes(take(length)?.into())
             }
-            7 => Cell::Bytes(take(column.length)?.into()),
+            7 => ParquetValue::Bytes(take(column.length)?.into()),
             other => {
                 return Err(format!("its values are of the type {other}, which is not supported"));
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// The purpose of a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(super) enum ColumnPurpose {
     /// The true class.
     Truth,
     /// The predicted class.
@@ -48,7 +48,7 @@ const SCORE: [&str; 8] =
 const PATH: [&str; 7] = ["path", "file", "filename", "image", "img", "picture", "photo"];
 
 /// The purpose of a column with one value per row.
-pub(super) fn purpose_of(name: &str) -> Purpose {
+pub(super) fn purpose_of(name: &str) -> ColumnPurpose {
     let name = name.trim().trim_start_matches('\u{feff}').trim_matches('"').trim();
     let lower = name.to_lowercase();
     let words: Vec<&str> =
@@ -56,16 +56,18 @@ pub(super) fn purpose_of(name: &str) -> Purpose {
     let stem = |word: &str| word.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
     let begins = |word: &str, list: &[&str]| list.iter().any(|begin| word.starts_with(begin));
     let is = |word: &str, list: &[&str]| list.contains(&word);
-    let (Some(first), Some(last)) = (words.first(), words.last()) else { return Purpose::Other };
+    let (Some(first), Some(last)) = (words.first(), words.last()) else {
+        return ColumnPurpose::Other;
+    };
     if lower.parse::<u32>().is_ok() {
-        return Purpose::Numbered(lower);
+        return ColumnPurpose::Numbered(lower);
     }
     if lower == "classes" || lower.contains("class_names") || lower.contains("label_names") {
-        return Purpose::Classes;
+        return ColumnPurpose::Classes;
     }
     // `correct`, `is_correct`, `error`: derived from the other columns.
     if words.iter().any(|word| begins(word, &["correct", "wrong", "error", "loss"])) {
-        return Purpose::Other;
+        return ColumnPurpose::Other;
     }
     let score = words.iter().position(|word| begins(word, &SCORE) || *word == "p");
     let predicted = words.iter().any(|word| begins(word, &PREDICTED)) || lower.contains("y_hat");
@@ -80,28 +82,40 @@ pub(super) fn purpose_of(name: &str) -> Purpose {
             (true, false) if !rest.iter().all(|word| is(word, &others)) => {
                 original(name, rest[rest.len() - 1], rest.len(), at == 0)
             }
-            _ => return Purpose::Confidence,
+            _ => return ColumnPurpose::Confidence,
         };
-        return Purpose::Score(class);
+        return ColumnPurpose::Score(class);
     }
     if predicted {
         let numbered = last.parse::<u32>().is_ok() || stem(first) != **first && *first != "top1";
         let digits = last.trim_start_matches(|c: char| !c.is_ascii_digit());
-        return if numbered { Purpose::Score(digits.to_owned()) } else { Purpose::Predicted };
+        return if numbered {
+            ColumnPurpose::Score(digits.to_owned())
+        } else {
+            ColumnPurpose::Predicted
+        };
     }
     let pixel = begins(first, &["pixel", "px", "pix"])
         || (is(&stem(first), &["p", "x"]) && stem(first) != **first && words.len() == 1);
     if pixel {
-        return Purpose::Pixel;
+        return ColumnPurpose::Pixel;
     }
     if words.iter().any(|word| is(word, &TRUTH)) {
         let numbered = words.len() > 1 && last.parse::<u32>().is_ok();
-        return if numbered { Purpose::Score((*last).to_owned()) } else { Purpose::Truth };
+        return if numbered {
+            ColumnPurpose::Score((*last).to_owned())
+        } else {
+            ColumnPurpose::Truth
+        };
     }
     if is(first, &["id", "index", "unnamed"]) || is(last, &["id", "index"]) {
-        return Purpose::Other;
+        return ColumnPurpose::Other;
     }
-    if words.iter().any(|word| begins(word, &PATH)) { Purpose::Path } else { Purpose::Other }
+    if words.iter().any(|word| begins(word, &PATH)) {
+        ColumnPurpose::Path
+    } else {
+        ColumnPurpose::Other
+    }
 }
 
 /// The class in a column name, in its original case: the part after `prob_` or before `_prob`.
@@ -128,7 +142,7 @@ pub(super) struct Scores {
 
 /// The pictures of a table before decoding.
 #[derive(Clone, Debug, Default)]
-pub(super) enum Given {
+pub(super) enum UndecodedPictures {
     #[default]
     Nothing,
     /// A row of pixels per image.
@@ -146,7 +160,7 @@ pub(super) struct Columns {
     pub predicted: Option<Vec<String>>,
     pub confidence: Option<Vec<f32>>,
     pub scores: Option<Scores>,
-    pub pictures: Given,
+    pub pictures: UndecodedPictures,
     /// Class names that the table specifies apart from its columns.
     pub classes: Option<Vec<String>>,
     pub notes: Vec<String>,
@@ -172,37 +186,37 @@ mod tests {
     #[test]
     fn common_column_names_are_recognised() {
         for (name, purpose) in [
-            ("label", Purpose::Truth),
-            ("y_true", Purpose::Truth),
-            ("True Label", Purpose::Truth),
-            ("ground_truth", Purpose::Truth),
-            ("y_pred", Purpose::Predicted),
-            ("predicted_label", Purpose::Predicted),
-            ("prediction", Purpose::Predicted),
-            ("y_hat", Purpose::Predicted),
-            ("confidence", Purpose::Confidence),
-            ("pred_prob", Purpose::Confidence),
-            ("max_probability", Purpose::Confidence),
-            ("prob_Cat", Purpose::Score("Cat".into())),
-            ("prob_T-shirt", Purpose::Score("T-shirt".into())),
-            ("cat_probability", Purpose::Score("cat".into())),
-            ("prob3", Purpose::Score("3".into())),
-            ("p_7", Purpose::Score("7".into())),
-            ("pred_0", Purpose::Score("0".into())),
-            ("class_9", Purpose::Score("9".into())),
-            ("output4", Purpose::Score("4".into())),
-            ("pixel12", Purpose::Pixel),
-            ("p12", Purpose::Pixel),
-            ("x0", Purpose::Pixel),
-            ("image_path", Purpose::Path),
-            ("filename", Purpose::Path),
-            ("img", Purpose::Path),
-            ("3", Purpose::Numbered("3".into())),
-            ("classes", Purpose::Classes),
-            ("id", Purpose::Other),
-            ("image_id", Purpose::Other),
-            ("", Purpose::Other),
-            ("is_correct", Purpose::Other),
+            ("label", ColumnPurpose::Truth),
+            ("y_true", ColumnPurpose::Truth),
+            ("True Label", ColumnPurpose::Truth),
+            ("ground_truth", ColumnPurpose::Truth),
+            ("y_pred", ColumnPurpose::Predicted),
+            ("predicted_label", ColumnPurpose::Predicted),
+            ("prediction", ColumnPurpose::Predicted),
+            ("y_hat", ColumnPurpose::Predicted),
+            ("confidence", ColumnPurpose::Confidence),
+            ("pred_prob", ColumnPurpose::Confidence),
+            ("max_probability", ColumnPurpose::Confidence),
+            ("prob_Cat", ColumnPurpose::Score("Cat".into())),
+            ("prob_T-shirt", ColumnPurpose::Score("T-shirt".into())),
+            ("cat_probability", ColumnPurpose::Score("cat".into())),
+            ("prob3", ColumnPurpose::Score("3".into())),
+            ("p_7", ColumnPurpose::Score("7".into())),
+            ("pred_0", ColumnPurpose::Score("0".into())),
+            ("class_9", ColumnPurpose::Score("9".into())),
+            ("output4", ColumnPurpose::Score("4".into())),
+            ("pixel12", ColumnPurpose::Pixel),
+            ("p12", ColumnPurpose::Pixel),
+            ("x0", ColumnPurpose::Pixel),
+            ("image_path", ColumnPurpose::Path),
+            ("filename", ColumnPurpose::Path),
+            ("img", ColumnPurpose::Path),
+            ("3", ColumnPurpose::Numbered("3".into())),
+            ("classes", ColumnPurpose::Classes),
+            ("id", ColumnPurpose::Other),
+            ("image_id", ColumnPurpose::Other),
+            ("", ColumnPurpose::Other),
+            ("is_correct", ColumnPurpose::Other),
         ] {
             assert_eq!(purpose_of(name), purpose, "{name}");
         }

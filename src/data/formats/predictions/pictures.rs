@@ -3,9 +3,9 @@
 use super::super::arrays::{interleave, size_of_row};
 use super::super::options::OpenOptions;
 use super::super::pictures::{Plan, SAMPLE, resized_note};
-use super::super::source::Source;
-use super::columns::{Columns, Given};
-use crate::data::decode::{DecodeError, Raster, decode_bytes, decode_file};
+use super::super::source::SourceFile;
+use super::columns::{Columns, UndecodedPictures};
+use crate::data::decode::{DecodeError, DecodedRaster, decode_bytes, decode_file};
 use crate::data::{DataError, Images};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,19 +17,19 @@ pub(super) const NONE: &str = "the table has no pictures: Digits shows labels al
 const MAX_LISTED: usize = 3;
 
 pub(super) fn decode(
-    source: &Source,
+    source: &SourceFile,
     columns: &mut Columns,
     rows: usize,
     options: &OpenOptions,
     notes: &mut Vec<String>,
 ) -> Result<Images, DataError> {
     let mut images = match std::mem::take(&mut columns.pictures) {
-        Given::Nothing => {
+        UndecodedPictures::Nothing => {
             notes.push(NONE.into());
             return Ok(Images::default());
         }
-        Given::Images(images) => images,
-        Given::Rows(shades) => {
+        UndecodedPictures::Images(images) => images,
+        UndecodedPictures::Rows(shades) => {
             let (width, height, channels) = size_of_row(shades.len() / rows, options);
             let advice = "pixels are numbers, as many in every row";
             let (mut pixels, note) =
@@ -40,7 +40,7 @@ pub(super) fn decode(
             }
             Images { width, height, channels, pixels, labels: Vec::new() }
         }
-        Given::Paths(paths) => {
+        UndecodedPictures::Paths(paths) => {
             let dir = source.path.parent().unwrap_or(Path::new("."));
             let files: Vec<PathBuf> = paths.iter().map(|path| dir.join(path.trim())).collect();
             let packed = files.iter().map(|file| fs::metadata(file).map_or(0, |about| about.len()));
@@ -48,7 +48,7 @@ pub(super) fn decode(
             let name = |row: usize| files[row].display().to_string();
             all(source, &files, packed, |file| decode_file(file), name, options, notes)?
         }
-        Given::Encoded(pictures) => {
+        UndecodedPictures::Encoded(pictures) => {
             let read =
                 |bytes: &Option<Arc<[u8]>>| decode_bytes(bytes.as_deref().unwrap_or_default());
             let name = |row: usize| format!("that of row {}", row + 1);
@@ -73,10 +73,10 @@ pub(super) fn decode(
 
 /// Decodes the picture of every row; pictures that cannot be decoded are blank, with a note.
 fn all<T: Sync>(
-    source: &Source,
+    source: &SourceFile,
     items: &[T],
     packed: u64,
-    read: impl Fn(&T) -> Result<Raster, DecodeError> + Sync,
+    read: impl Fn(&T) -> Result<DecodedRaster, DecodeError> + Sync,
     name: impl Fn(usize) -> String,
     options: &OpenOptions,
     notes: &mut Vec<String>,

@@ -4,11 +4,11 @@ use super::super::arrays::{self, Array, Values};
 use super::super::csv::Records;
 use super::super::npz::Npz;
 use super::super::options::OpenOptions;
-use super::super::parquet::{Cell, Column, Table};
+use super::super::parquet::{ParquetColumn, ParquetFile, ParquetValue};
 use super::super::part::Labels;
 use super::super::shades::Shades;
-use super::super::source::Source;
-use super::columns::{Columns, Given, Purpose, Scores, purpose_of};
+use super::super::source::SourceFile;
+use super::columns::{ColumnPurpose, Columns, Scores, UndecodedPictures, purpose_of};
 use super::{ADVICE, short};
 use crate::data::{DataError, decode};
 use std::sync::Arc;
@@ -18,14 +18,14 @@ const MAX_VALUES: usize = 1 << 28;
 const MAX_ROWS: usize = 5_000_000;
 
 /// Reads a text table with a header.
-pub(super) fn read_csv(source: &Source) -> Result<Columns, DataError> {
+pub(super) fn read_csv(source: &SourceFile) -> Result<Columns, DataError> {
     let damaged = |problem: String| source.damaged("CSV", problem);
     let (mut records, mut record) = Records::open(source, 1)?;
     let mut columns =
         Columns { listed: record.iter().map(String::from).collect(), ..Columns::default() };
     let numbers = record.iter().filter(|field| field.parse::<f64>().is_ok()).count();
     let mut is_row = numbers == record.len();
-    let mut purposes: Vec<Purpose> = if is_row {
+    let mut purposes: Vec<ColumnPurpose> = if is_row {
         columns.listed.clear();
         without_header(record.len()).ok_or_else(|| source.unsuitable("has no header", ADVICE))?
     } else {
@@ -34,7 +34,7 @@ pub(super) fn read_csv(source: &Source) -> Result<Columns, DataError> {
     settle_numbered(&mut purposes);
     let mut scores = Scores::default();
     for purpose in &purposes {
-        if let Purpose::Score(name) = purpose {
+        if let ColumnPurpose::Score(name) = purpose {
             scores.names.push(name.clone());
         }
     }
@@ -42,9 +42,9 @@ pub(super) fn read_csv(source: &Source) -> Result<Columns, DataError> {
     let mut texts: [Vec<String>; 3] = Default::default();
     let mut confidence = Vec::new();
     let mut pixels = Shades::default();
-    let firsts = [Purpose::Truth, Purpose::Predicted, Purpose::Path]
+    let firsts = [ColumnPurpose::Truth, ColumnPurpose::Predicted, ColumnPurpose::Path]
         .map(|wanted| purposes.iter().position(|purpose| *purpose == wanted));
-    let sure = purposes.iter().position(|purpose| *purpose == Purpose::Confidence);
+    let sure = purposes.iter().position(|purpose| *purpose == ColumnPurpose::Confidence);
     let (mut line, mut values, mut rows) = (1, 0, 0);
     loop {
         if !is_row {
@@ -78,9 +78,9 @@ pub(super) fn read_csv(source: &Source) -> Result<Columns, DataError> {
                 })
             };
             match &purposes[at] {
-                Purpose::Score(_) => scores.values.push(number()?),
-                Purpose::Pixel => pixels.push(number()?),
-                Purpose::Confidence if Some(at) == sure => confidence.push(number()?),
+                ColumnPurpose::Score(_) => scores.values.push(number()?),
+                ColumnPurpose::Pixel => pixels.push(number()?),
+                ColumnPurpose::Confidence if Some(at) == sure => confidence.push(number()?),
                 _ => {}
             }
         }
@@ -95,36 +95,36 @@ pub(super) fn read_csv(source: &Source) -> Result<Columns, DataError> {
 }
 
 /// Two columns without a header are the true label and the prediction.
-fn without_header(columns: usize) -> Option<Vec<Purpose>> {
-    (columns == 2).then(|| vec![Purpose::Truth, Purpose::Predicted])
+fn without_header(columns: usize) -> Option<Vec<ColumnPurpose>> {
+    (columns == 2).then(|| vec![ColumnPurpose::Truth, ColumnPurpose::Predicted])
 }
 
 /// The purpose of an array, derived from its name and shape.
-fn purpose_of_array(name: &str, shape: &[usize], texts: bool) -> Purpose {
+fn purpose_of_array(name: &str, shape: &[usize], texts: bool) -> ColumnPurpose {
     let lower = name.to_lowercase();
     let images = ["x", "images", "image", "pixels", "data", "inputs", "input", "pictures"];
     let stem = lower.trim_end_matches("_test").trim_end_matches("_val").trim_start_matches("test_");
     if texts && shape.len() == 1 {
         return match purpose_of(name) {
-            Purpose::Other | Purpose::Pixel => Purpose::Other,
+            ColumnPurpose::Other | ColumnPurpose::Pixel => ColumnPurpose::Other,
             purpose => purpose,
         };
     }
     if shape.len() > 2 || shape.len() == 2 && images.contains(&stem) {
-        return Purpose::Pixel;
+        return ColumnPurpose::Pixel;
     }
     match purpose_of(name) {
-        Purpose::Predicted | Purpose::Confidence | Purpose::Other
+        ColumnPurpose::Predicted | ColumnPurpose::Confidence | ColumnPurpose::Other
             if shape.len() == 2 && shape[1] > 1 =>
         {
-            Purpose::Score(String::new())
+            ColumnPurpose::Score(String::new())
         }
         purpose => purpose,
     }
 }
 
 /// Reads an archive of arrays.
-pub(super) fn read_npz(source: &Source) -> Result<Columns, DataError> {
+pub(super) fn read_npz(source: &SourceFile) -> Result<Columns, DataError> {
     let mut npz = Npz::open(source)?;
     let mut columns = Columns::default();
     let named = npz.named();
@@ -132,43 +132,52 @@ pub(super) fn read_npz(source: &Source) -> Result<Columns, DataError> {
     for (index, (name, shape, texts)) in named.iter().enumerate() {
         let purpose = match purpose_of_array(name, shape, *texts) {
             // arr_0, arr_1: the true labels come first.
-            Purpose::Other | Purpose::Numbered(_) | Purpose::Path if shape.len() == 1 && !texts => {
+            ColumnPurpose::Other | ColumnPurpose::Numbered(_) | ColumnPurpose::Path
+                if shape.len() == 1 && !texts =>
+            {
                 match (name.starts_with("arr_"), columns.truth.is_some()) {
-                    (true, false) => Purpose::Truth,
-                    (true, true) => Purpose::Predicted,
-                    _ => Purpose::Other,
+                    (true, false) => ColumnPurpose::Truth,
+                    (true, true) => ColumnPurpose::Predicted,
+                    _ => ColumnPurpose::Other,
                 }
             }
             purpose => purpose,
         };
         match purpose {
-            Purpose::Truth if columns.truth.is_none() => {
+            ColumnPurpose::Truth if columns.truth.is_none() => {
                 columns.truth = Some(texts_of(source, name, npz.read(index)?)?);
             }
-            Purpose::Predicted if columns.predicted.is_none() => {
+            ColumnPurpose::Predicted if columns.predicted.is_none() => {
                 columns.predicted = Some(texts_of(source, name, npz.read(index)?)?);
             }
-            Purpose::Confidence if columns.confidence.is_none() => {
+            ColumnPurpose::Confidence if columns.confidence.is_none() => {
                 let numbers = npz.read(index)?.into_numbers().unwrap_or_default();
                 columns.confidence = Some(numbers.into_iter().map(|value| value as f32).collect());
             }
-            Purpose::Score(_) if columns.scores.is_none() && shape.len() == 2 => {
+            ColumnPurpose::Score(_) if columns.scores.is_none() && shape.len() == 2 => {
                 let numbers = npz.read(index)?.into_numbers().unwrap_or_default();
                 let values = numbers.into_iter().map(|value| value as f32).collect();
                 columns.scores = Some(Scores { names: Vec::new(), columns: shape[1], values });
             }
-            Purpose::Pixel if matches!(columns.pictures, Given::Nothing | Given::Paths(_)) => {
+            ColumnPurpose::Pixel
+                if matches!(
+                    columns.pictures,
+                    UndecodedPictures::Nothing | UndecodedPictures::Paths(_)
+                ) =>
+            {
                 let array = npz.read(index)?;
                 let options = OpenOptions::default();
                 let images = arrays::images(source, name, array, &options, &mut columns.notes)?;
-                columns.pictures = Given::Images(images);
+                columns.pictures = UndecodedPictures::Images(images);
             }
-            Purpose::Path if *texts && matches!(columns.pictures, Given::Nothing) => {
+            ColumnPurpose::Path
+                if *texts && matches!(columns.pictures, UndecodedPictures::Nothing) =>
+            {
                 if let Values::Texts(paths) = npz.read(index)?.values {
-                    columns.pictures = Given::Paths(paths);
+                    columns.pictures = UndecodedPictures::Paths(paths);
                 }
             }
-            Purpose::Classes if *texts => {
+            ColumnPurpose::Classes if *texts => {
                 if let Values::Texts(names) = npz.read(index)?.values {
                     columns.classes = Some(names);
                 }
@@ -180,7 +189,7 @@ pub(super) fn read_npz(source: &Source) -> Result<Columns, DataError> {
 }
 
 /// Labels as texts; for one-hot rows the index of the maximum.
-fn texts_of(source: &Source, name: &str, array: Array) -> Result<Vec<String>, DataError> {
+fn texts_of(source: &SourceFile, name: &str, array: Array) -> Result<Vec<String>, DataError> {
     if let (Values::Numbers(numbers), [_]) = (&array.values, &array.shape[..])
         && numbers.iter().any(|number| number.is_nan())
     {
@@ -192,14 +201,15 @@ fn texts_of(source: &Source, name: &str, array: Array) -> Result<Vec<String>, Da
 
 /// Decides what numbered columns contain: probabilities if there is no column of predictions,
 /// otherwise pixels. A single column of scores is the confidence of the prediction.
-fn settle_numbered(purposes: &mut [Purpose]) {
-    let scores = purposes.iter().filter(|purpose| matches!(purpose, Purpose::Score(_))).count();
-    let answered = scores > 0 || purposes.contains(&Purpose::Predicted);
+fn settle_numbered(purposes: &mut [ColumnPurpose]) {
+    let scores =
+        purposes.iter().filter(|purpose| matches!(purpose, ColumnPurpose::Score(_))).count();
+    let answered = scores > 0 || purposes.contains(&ColumnPurpose::Predicted);
     for purpose in purposes {
         match purpose {
-            Purpose::Numbered(_) if answered => *purpose = Purpose::Pixel,
-            Purpose::Numbered(name) => *purpose = Purpose::Score(name.clone()),
-            Purpose::Score(_) if scores == 1 => *purpose = Purpose::Confidence,
+            ColumnPurpose::Numbered(_) if answered => *purpose = ColumnPurpose::Pixel,
+            ColumnPurpose::Numbered(name) => *purpose = ColumnPurpose::Score(name.clone()),
+            ColumnPurpose::Score(_) if scores == 1 => *purpose = ColumnPurpose::Confidence,
             _ => {}
         }
     }
@@ -210,12 +220,12 @@ fn pictures_of(
     encoded: Vec<Option<Arc<[u8]>>>,
     pixels: Shades,
     paths: Option<Vec<String>>,
-) -> Given {
+) -> UndecodedPictures {
     match paths {
-        _ if encoded.iter().any(Option::is_some) => Given::Encoded(encoded),
-        _ if pixels.len() > 0 => Given::Rows(pixels),
-        Some(paths) => Given::Paths(paths),
-        None => Given::Nothing,
+        _ if encoded.iter().any(Option::is_some) => UndecodedPictures::Encoded(encoded),
+        _ if pixels.len() > 0 => UndecodedPictures::Rows(pixels),
+        Some(paths) => UndecodedPictures::Paths(paths),
+        None => UndecodedPictures::Nothing,
     }
 }
 
@@ -225,12 +235,12 @@ fn is_encoded(column: &str) -> bool {
 }
 
 /// The purpose of each column of a parquet file.
-fn purposes_of_columns(table: &Table) -> Vec<Purpose> {
-    let purpose = |column: &Column| {
+fn purposes_of_columns(table: &ParquetFile) -> Vec<ColumnPurpose> {
+    let purpose = |column: &ParquetColumn| {
         let first = column.path.split('.').next().unwrap_or_default();
         let shape: &[usize] = if column.repeated > 0 { &[1, 2] } else { &[1] };
         match purpose_of_array(first, shape, false) {
-            Purpose::Other if is_encoded(&column.path) => Purpose::Path,
+            ColumnPurpose::Other if is_encoded(&column.path) => ColumnPurpose::Path,
             purpose => purpose,
         }
     };
@@ -238,7 +248,7 @@ fn purposes_of_columns(table: &Table) -> Vec<Purpose> {
 }
 
 /// The class names in the metadata written by Hugging Face's `datasets`.
-fn names_of_classes(table: &Table) -> Option<Vec<String>> {
+fn names_of_classes(table: &ParquetFile) -> Option<Vec<String>> {
     let (_, text) = table.metadata.iter().find(|(key, _)| key == "huggingface")?;
     let metadata: serde_json::Value = serde_json::from_str(text).ok()?;
     let features = metadata.get("info")?.get("features")?.as_object()?;
@@ -247,9 +257,9 @@ fn names_of_classes(table: &Table) -> Option<Vec<String>> {
 }
 
 /// Reads a parquet file.
-pub(super) fn read_parquet(source: &Source) -> Result<Columns, DataError> {
+pub(super) fn read_parquet(source: &SourceFile) -> Result<Columns, DataError> {
     let damaged = |problem: String| source.damaged("parquet", problem);
-    let mut table = Table::open(&source.path).map_err(damaged)?;
+    let mut table = ParquetFile::open(&source.path).map_err(damaged)?;
     let mut columns = Columns {
         listed: table.columns.iter().map(|column| column.path.clone()).collect(),
         ..Columns::default()
@@ -257,30 +267,29 @@ pub(super) fn read_parquet(source: &Source) -> Result<Columns, DataError> {
     let purposes = purposes_of_columns(&table);
     columns.classes = names_of_classes(&table);
     let flat = purposes.iter().enumerate().filter_map(|(at, purpose)| match purpose {
-        Purpose::Score(name) if table.columns[at].repeated == 0 => Some((at, name.clone())),
+        ColumnPurpose::Score(name) if table.columns[at].repeated == 0 => Some((at, name.clone())),
         _ => None,
     });
     let flat: Vec<(usize, String)> = flat.collect();
-    let position = |wanted: Purpose| purposes.iter().position(|purpose| *purpose == wanted);
+    let position = |wanted: ColumnPurpose| purposes.iter().position(|purpose| *purpose == wanted);
     let list = purposes.iter().enumerate().position(|(at, purpose)| {
-        matches!(purpose, Purpose::Score(_)) && table.columns[at].repeated > 0
+        matches!(purpose, ColumnPurpose::Score(_)) && table.columns[at].repeated > 0
     });
-    let pixel = purposes
-        .iter()
-        .enumerate()
-        .position(|(at, purpose)| *purpose == Purpose::Pixel && table.columns[at].repeated > 0);
+    let pixel = purposes.iter().enumerate().position(|(at, purpose)| {
+        *purpose == ColumnPurpose::Pixel && table.columns[at].repeated > 0
+    });
     let bytes = table.columns.iter().position(|column| is_encoded(&column.path));
     let path = purposes.iter().enumerate().position(|(at, purpose)| {
-        *purpose == Purpose::Path && !is_encoded(&table.columns[at].path)
+        *purpose == ColumnPurpose::Path && !is_encoded(&table.columns[at].path)
     });
-    let wanted = [position(Purpose::Truth), position(Purpose::Predicted)];
-    let sure = position(Purpose::Confidence);
+    let wanted = [position(ColumnPurpose::Truth), position(ColumnPurpose::Predicted)];
+    let sure = position(ColumnPurpose::Confidence);
     let mut scores = Scores::default();
     let (mut pixels, mut encoded, mut paths) = (Shades::default(), Vec::new(), Vec::new());
     let (mut truth, mut said, mut confidence) = (Vec::new(), Vec::new(), Vec::new());
     let mut values = 0;
     for group in 0..table.groups() {
-        let mut read = |column: usize| -> Result<Vec<Vec<Cell>>, DataError> {
+        let mut read = |column: usize| -> Result<Vec<Vec<ParquetValue>>, DataError> {
             let rows = table.read(group, column).map_err(damaged)?;
             values += rows.iter().map(Vec::len).sum::<usize>();
             if values > MAX_VALUES {
@@ -320,7 +329,7 @@ pub(super) fn read_parquet(source: &Source) -> Result<Columns, DataError> {
         }
         if let Some(column) = bytes {
             encoded.extend(read(column)?.into_iter().map(|mut cells| match cells.pop() {
-                Some(Cell::Bytes(bytes)) => Some(Arc::<[u8]>::from(&bytes[..])),
+                Some(ParquetValue::Bytes(bytes)) => Some(Arc::<[u8]>::from(&bytes[..])),
                 _ => None,
             }));
         } else if let Some(column) = pixel {
@@ -352,30 +361,32 @@ pub(super) fn read_parquet(source: &Source) -> Result<Columns, DataError> {
 
 /// A cell of a column of paths, which holds the bytes of encoded pictures instead in the files of some
 /// programs.
-fn picture_or_path(cell: Option<&Cell>) -> (Option<Arc<[u8]>>, String) {
+fn picture_or_path(cell: Option<&ParquetValue>) -> (Option<Arc<[u8]>>, String) {
     match cell {
         // A path may begin like a picture, for example with BM.
-        Some(Cell::Bytes(bytes)) if decode::is_picture(bytes) && str::from_utf8(bytes).is_err() => {
+        Some(ParquetValue::Bytes(bytes))
+            if decode::is_picture(bytes) && str::from_utf8(bytes).is_err() =>
+        {
             (Some(Arc::from(&bytes[..])), String::new())
         }
         cell => (None, text_of(cell)),
     }
 }
 
-fn text_of(cell: Option<&Cell>) -> String {
+fn text_of(cell: Option<&ParquetValue>) -> String {
     match cell {
-        Some(Cell::Int(number)) => number.to_string(),
-        Some(Cell::Real(number)) if number.is_nan() => String::new(),
-        Some(Cell::Real(number)) => number.to_string(),
-        Some(Cell::Bytes(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
-        Some(Cell::Null) | None => String::new(),
+        Some(ParquetValue::Int(number)) => number.to_string(),
+        Some(ParquetValue::Real(number)) if number.is_nan() => String::new(),
+        Some(ParquetValue::Real(number)) => number.to_string(),
+        Some(ParquetValue::Bytes(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
+        Some(ParquetValue::Null) | None => String::new(),
     }
 }
 
-fn number_of(cell: Option<&Cell>) -> f32 {
+fn number_of(cell: Option<&ParquetValue>) -> f32 {
     match cell {
-        Some(Cell::Int(number)) => *number as f32,
-        Some(Cell::Real(number)) => *number as f32,
+        Some(ParquetValue::Int(number)) => *number as f32,
+        Some(ParquetValue::Real(number)) => *number as f32,
         _ => f32::NAN,
     }
 }

@@ -4,11 +4,11 @@ use super::*;
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use std::fs;
 
-fn open(file: &Path) -> Result<Predictions, String> {
-    Predictions::open(file, &OpenOptions::default()).map_err(|error| error.to_string())
+fn open(file: &Path) -> Result<PredictedDataset, String> {
+    PredictedDataset::open(file, &OpenOptions::default()).map_err(|error| error.to_string())
 }
 
-fn csv(text: &str) -> Result<Predictions, String> {
+fn csv(text: &str) -> Result<PredictedDataset, String> {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("predictions.csv");
     fs::write(&file, text).unwrap();

@@ -1,7 +1,7 @@
 //! The objects of a pickle, and their conversion to arrays and texts.
 
 use super::super::arrays::{Array, Values};
-use super::super::npy::{Dtype, Header, Kind, read_values};
+use super::super::npy::{Dtype, NpyHeader, NumberKind, read_values};
 use std::borrow::Cow;
 
 /// Maximum nesting depth that is followed.
@@ -12,7 +12,7 @@ pub(in crate::data::formats) type Id = usize;
 
 /// An object of a pickle.
 #[derive(Clone, Debug)]
-pub(in crate::data::formats) enum Object {
+pub(in crate::data::formats) enum PickleObject {
     None,
     Bool(bool),
     Int(i64),
@@ -36,39 +36,39 @@ pub(in crate::data::formats) enum Object {
 /// All objects of a pickle, and its root.
 #[derive(Debug)]
 pub(in crate::data::formats) struct Pickle {
-    pub(super) objects: Vec<Object>,
+    pub(super) objects: Vec<PickleObject>,
     pub(super) root: Id,
 }
 
 impl Pickle {
-    pub fn root(&self) -> &Object {
+    pub fn root(&self) -> &PickleObject {
         &self.objects[self.root]
     }
 
-    pub fn get(&self, id: Id) -> &Object {
+    pub fn get(&self, id: Id) -> &PickleObject {
         &self.objects[id]
     }
 
     /// A text, written by Python 2 or 3.
     pub fn text(&self, id: Id) -> Option<String> {
         match self.get(id) {
-            Object::Text(text) => Some(text.clone()),
-            Object::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+            PickleObject::Text(text) => Some(text.clone()),
+            PickleObject::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
             _ => None,
         }
     }
 
     fn int(&self, id: Id) -> Option<i64> {
         match self.get(id) {
-            Object::Int(number) => Some(*number),
-            Object::Bool(set) => Some(i64::from(*set)),
+            PickleObject::Int(number) => Some(*number),
+            PickleObject::Bool(set) => Some(i64::from(*set)),
             _ => None,
         }
     }
 
     fn items(&self, id: Id) -> Option<&[Id]> {
         match self.get(id) {
-            Object::Sequence(items) => Some(items),
+            PickleObject::Sequence(items) => Some(items),
             _ => None,
         }
     }
@@ -76,17 +76,17 @@ impl Pickle {
     /// A description of the object for error messages.
     pub fn describe(&self, id: Id) -> String {
         match self.get(id) {
-            Object::Dict(entries) => {
+            PickleObject::Dict(entries) => {
                 let keys: Vec<String> =
                     entries.iter().take(8).filter_map(|(key, _)| self.text(*key)).collect();
                 format!("a dictionary with the keys {}", keys.join(", "))
             }
-            Object::Sequence(items) => format!("a list or tuple of {} items", items.len()),
-            Object::Call { function, .. } => match self.get(*function) {
-                Object::Global(name) => format!("an object of {name}"),
+            PickleObject::Sequence(items) => format!("a list or tuple of {} items", items.len()),
+            PickleObject::Call { function, .. } => match self.get(*function) {
+                PickleObject::Global(name) => format!("an object of {name}"),
                 _ => "an object".into(),
             },
-            Object::Global(name) => format!("the class or function {name}"),
+            PickleObject::Global(name) => format!("the class or function {name}"),
             _ => "a single value".into(),
         }
     }
@@ -98,8 +98,8 @@ impl Pickle {
     /// A message if a numpy array is damaged.
     pub fn array(&self, id: Id) -> Result<Option<Array>, String> {
         match self.get(id) {
-            Object::Call { .. } => self.numpy(id, 0),
-            Object::Sequence(items) if !items.is_empty() => Ok(self.list(items)),
+            PickleObject::Call { .. } => self.numpy(id, 0),
+            PickleObject::Sequence(items) if !items.is_empty() => Ok(self.list(items)),
             _ => Ok(None),
         }
     }
@@ -126,9 +126,11 @@ impl Pickle {
 
     fn number(&self, id: Id) -> Option<f64> {
         match self.get(id) {
-            Object::Float(number) => Some(*number),
+            PickleObject::Float(number) => Some(*number),
             // A numpy scalar: its type and its bytes.
-            Object::Call { function, arguments, .. } if self.is_called(*function, &["scalar"]) => {
+            PickleObject::Call { function, arguments, .. }
+                if self.is_called(*function, &["scalar"]) =>
+            {
                 let [dtype, bytes] = self.items(*arguments)? else { return None };
                 let (dtype, bytes) = (self.dtype(*dtype)?, self.bytes(*bytes, 0)?);
                 (bytes.len() == dtype.size).then(|| dtype.number(&bytes))
@@ -140,13 +142,15 @@ impl Pickle {
     /// Whether a numpy global has one of these names; its module name depends on the version of
     /// numpy.
     fn is_called(&self, function: Id, names: &[&str]) -> bool {
-        let Object::Global(global) = self.get(function) else { return false };
+        let PickleObject::Global(global) = self.get(function) else { return false };
         let known = global.starts_with("numpy.") || global.starts_with("_codecs.");
         known && global.rsplit('.').next().is_some_and(|name| names.contains(&name))
     }
 
     fn numpy(&self, id: Id, depth: usize) -> Result<Option<Array>, String> {
-        let Object::Call { function, arguments, state } = self.get(id) else { return Ok(None) };
+        let PickleObject::Call { function, arguments, state } = self.get(id) else {
+            return Ok(None);
+        };
         let arguments = self.items(*arguments).unwrap_or_default();
         let parts = if self.is_called(*function, &["_reconstruct"]) {
             let state = state.and_then(|state| self.items(state)).unwrap_or_default();
@@ -169,7 +173,7 @@ impl Pickle {
             return Err("holds an array of a type or shape that cannot be read".into());
         };
         let bytes = self.bytes(bytes, depth).ok_or("holds an array without its bytes")?;
-        let header = Header { dtype, shape, fortran };
+        let header = NpyHeader { dtype, shape, fortran };
         if header.count()?.saturating_mul(dtype.size) != bytes.len() {
             return Err(format!(
                 "holds an array of {} bytes whose shape is {:?}",
@@ -185,12 +189,12 @@ impl Pickle {
             return None;
         }
         match self.get(id) {
-            Object::Bytes(bytes) => Some(Cow::Borrowed(bytes)),
+            PickleObject::Bytes(bytes) => Some(Cow::Borrowed(bytes)),
             // Python 3 encodes bytes in old protocols as `_codecs.encode(text, "latin1")`, and a
             // bytearray as a call with bytes.
-            Object::Call { function, arguments, .. } => {
+            PickleObject::Call { function, arguments, .. } => {
                 let first = *self.items(*arguments)?.first()?;
-                if let (Object::Text(text), true) =
+                if let (PickleObject::Text(text), true) =
                     (self.get(first), self.is_called(*function, &["encode"]))
                 {
                     return text
@@ -206,12 +210,12 @@ impl Pickle {
     }
 
     fn dtype(&self, id: Id) -> Option<Dtype> {
-        let Object::Call { function, arguments, state } = self.get(id) else { return None };
+        let PickleObject::Call { function, arguments, state } = self.get(id) else { return None };
         if !self.is_called(*function, &["dtype"]) {
             return None;
         }
         let text = self.text(*self.items(*arguments)?.first()?)?;
-        let dtype = Dtype::parse(&text).ok().filter(|dtype| dtype.kind != Kind::Unicode)?;
+        let dtype = Dtype::parse(&text).ok().filter(|dtype| dtype.kind != NumberKind::Unicode)?;
         let order = state.and_then(|state| self.text(*self.items(state)?.get(1)?));
         Some(Dtype { big_endian: order.is_some_and(|order| order == ">"), ..dtype })
     }

@@ -7,8 +7,8 @@
 
 use super::{BATCH, Dense, MIN_BATCH_FOR_GEMM, WeightRows, copy_in_strips};
 use crate::linalg::{
-    AlignedBuffer, Entry, Prefetch, STRIP_PITCH, SparseRows, Strips, accumulate_rows, add_products,
-    dot_rows, lock,
+    AlignedBuffer, RowPrefetch, STRIP_PITCH, SparseEntry, SparseRows, Strips, accumulate_rows,
+    add_products, dot_rows, lock,
 };
 use crate::nn::layer::{LayerContext, LayerValues, ROWS, Scratch, Workspace};
 use crate::nn::{Matrix, Real};
@@ -45,7 +45,7 @@ fn list_samples(x: ArrayView2<Real>, skip_zeros: bool, list: &mut SparseRows) {
         list.push(|entries| {
             let mut count = 0;
             for (&value, offset) in input.iter().zip((0..).step_by(STRIP_PITCH)) {
-                entries[count] = Entry { offset, value };
+                entries[count] = SparseEntry { offset, value };
                 count += usize::from(!skip_zeros || value != 0.0);
             }
             count
@@ -118,9 +118,9 @@ fn add_weighted_inputs(
     for ((weights, values), list) in blocks.zip(nexts).zip(lists) {
         let (strips, next) = if worth_copying(samples) {
             let strips = Strips::copy(weights, stride, first..first + width, 1.0, buffer);
-            (strips, Prefetch { values, stride, first })
+            (strips, RowPrefetch { values, stride, first })
         } else {
-            (Strips::of_rows(weights, first, width), Prefetch::NOTHING)
+            (Strips::of_rows(weights, first, width), RowPrefetch::NOTHING)
         };
         accumulate_rows(z.view_mut(), list, strips, next);
     }

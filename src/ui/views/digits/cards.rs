@@ -1,8 +1,8 @@
 //! Images as cards in rows: an image with a line of text each.
 
 use crate::protocol::Card;
-use crate::ui::theme::Role;
-use crate::ui::view::Context;
+use crate::ui::theme::TextRole;
+use crate::ui::view::ViewContext;
 use crate::ui::widgets::{Raster, write};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -28,7 +28,7 @@ pub(super) fn cards<'a>(
     grid: [u32; 2],
     area: Rect,
     buffer: &mut Buffer,
-    context: &Context,
+    context: &ViewContext,
 ) {
     for (at, card) in cards {
         let (across, down) = (at % grid[0], at / grid[0]);
@@ -45,11 +45,11 @@ pub(super) fn cards<'a>(
     }
 }
 
-fn one_card(card: &Card, place: Rect, buffer: &mut Buffer, context: &Context) {
+fn one_card(card: &Card, place: Rect, buffer: &mut Buffer, context: &ViewContext) {
     let picture = Rect { height: place.height.saturating_sub(1), ..place };
     image(card, picture, buffer, context);
     let (verdict, role) = verdict(card, context);
-    let role = if card.index == context.digit { Role::Selected } else { role };
+    let role = if card.index == context.digit { TextRole::Selected } else { role };
     // The line is padded by its width in columns, not by its characters.
     let air = usize::from(place.width).saturating_sub(verdict.width());
     let text = verdict + &" ".repeat(air);
@@ -57,7 +57,7 @@ fn one_card(card: &Card, place: Rect, buffer: &mut Buffer, context: &Context) {
 }
 
 /// Draws the pixels of a card; returns the area they take.
-pub(super) fn image(card: &Card, area: Rect, buffer: &mut Buffer, context: &Context) -> Rect {
+pub(super) fn image(card: &Card, area: Rect, buffer: &mut Buffer, context: &ViewContext) -> Rect {
     let info = context.run.info.as_ref();
     let size = info.map_or([0, 0], |info| [info.image_width as usize, info.image_height as usize]);
     let pixels: Vec<f32> = card.pixels.iter().map(|&pixel| f32::from(pixel)).collect();
@@ -67,11 +67,11 @@ pub(super) fn image(card: &Card, area: Rect, buffer: &mut Buffer, context: &Cont
 }
 
 /// Whether the image is classified correctly, by a sign and a colour.
-pub(super) fn verdict(card: &Card, context: &Context) -> (String, Role) {
+pub(super) fn verdict(card: &Card, context: &ViewContext) -> (String, TextRole) {
     let (is, said) = (context.class(card.label), context.class(card.prediction));
     if card.label == card.prediction {
-        (format!("✓ {said}"), Role::Good)
+        (format!("✓ {said}"), TextRole::Good)
     } else {
-        (format!("✗ {}", context.theme.fill("{}, is {}", &[&said, &is])), Role::Bad)
+        (format!("✗ {}", context.theme.fill("{}, is {}", &[&said, &is])), TextRole::Bad)
     }
 }

@@ -1,16 +1,16 @@
 //! Draws the digits view.
 
 use super::cards::{CARD, cards, image, verdict};
-use super::{Digits, List, filter, neighbours, votes};
-use crate::protocol::{Card, Content, DigitOrder, Frame, What};
-use crate::ui::theme::{Role, Theme};
-use crate::ui::view::Context;
-use crate::ui::widgets::{Bars, Pane, Row, write, write_at, write_wrapped};
+use super::{DigitsView, List, filter, neighbours, votes};
+use crate::protocol::{Card, Content, DigitOrder, Frame, ProbeQuery};
+use crate::ui::theme::{TextRole, Theme};
+use crate::ui::view::ViewContext;
+use crate::ui::widgets::{Bars, NamedBar, Pane, write, write_at, write_wrapped};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
 
-pub(super) fn draw(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context) {
+pub(super) fn draw(view: &mut DigitsView, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
     let theme = context.theme;
     let list = view.list(context);
     let note = list.map_or_else(String::new, |list| context.as_of(list.frame));
@@ -20,12 +20,12 @@ pub(super) fn draw(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: 
     let [prompt, body] =
         Layout::vertical([Constraint::Length(line), Constraint::Fill(1)]).areas(inside);
     if let Some(text) = &view.typing {
-        let end = write(buffer, prompt, 0, &format!("/{text}"), theme.style(Role::Title));
-        write_at(buffer, prompt, end, 0, " ", theme.style(Role::Selected));
+        let end = write(buffer, prompt, 0, &format!("/{text}"), theme.style(TextRole::Title));
+        write_at(buffer, prompt, end, 0, " ", theme.style(TextRole::Selected));
         let hint = theme.say("all right wrong is N said N");
-        write_at(buffer, prompt, end + 2, 0, hint, theme.style(Role::Dim));
+        write_at(buffer, prompt, end + 2, 0, hint, theme.style(TextRole::Dim));
     } else if let Some(complaint) = &view.complaint {
-        write(buffer, prompt, 0, &complaint.text(theme), theme.style(Role::Warning));
+        write(buffer, prompt, 0, &complaint.text(theme), theme.style(TextRole::Warning));
     }
     view.place = body;
     view.grid =
@@ -38,12 +38,12 @@ pub(super) fn draw(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: 
 }
 
 /// The filter in words.
-fn in_words(view: &Digits, theme: &Theme) -> String {
+fn in_words(view: &DigitsView, theme: &Theme) -> String {
     let words = filter::describe(view.filter);
     words.split(' ').map(|word| theme.say(word)).collect::<Vec<_>>().join(" ")
 }
 
-fn title(view: &Digits, list: Option<List>, theme: &Theme) -> String {
+fn title(view: &DigitsView, list: Option<List>, theme: &Theme) -> String {
     let order = match view.order {
         DigitOrder::Index => "",
         DigitOrder::ConfidentlyWrong => theme.say(" · most confidently wrong first"),
@@ -59,19 +59,31 @@ fn title(view: &Digits, list: Option<List>, theme: &Theme) -> String {
     format!("{} · {} · {place}{order}", theme.say("Digits"), in_words(view, theme))
 }
 
-fn sheet(view: &Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: Option<List>) {
+fn sheet(
+    view: &DigitsView,
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &ViewContext,
+    list: Option<List>,
+) {
     if let Some(why) = view.unavailable(context) {
         let theme = context.theme;
-        return write_wrapped(buffer, area, theme.say(why), theme.style(Role::Warning));
+        return write_wrapped(buffer, area, theme.say(why), theme.style(TextRole::Warning));
     }
     let Some(list) = list else { return };
     cards((0..).zip(list.cards), view.grid, area, buffer, context);
 }
 
-fn one(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: Option<List>) {
+fn one(
+    view: &mut DigitsView,
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &ViewContext,
+    list: Option<List>,
+) {
     let theme = context.theme;
     if let Some(why) = view.unavailable(context) {
-        return write_wrapped(buffer, area, theme.say(why), theme.style(Role::Warning));
+        return write_wrapped(buffer, area, theme.say(why), theme.style(TextRole::Warning));
     }
     if list.is_none() && view.wanted.is_some() {
         // Which image belongs here is not known yet.
@@ -81,10 +93,10 @@ fn one(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context, li
             }
             None => theme.say("waiting for the network…").to_string(),
         };
-        write(buffer, area, 0, &text, theme.style(Role::Dim));
+        write(buffer, area, 0, &text, theme.style(TextRole::Dim));
         return;
     }
-    let frame = context.frame(&What::Digit { index: context.digit });
+    let frame = context.frame(&ProbeQuery::Digit { index: context.digit });
     let Some(Content::Digit { card, outputs, votes }) = frame.map(|frame| &frame.content) else {
         return context.write_missing(frame, area, buffer);
     };
@@ -112,11 +124,11 @@ fn one(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context, li
 
 /// Writes label and prediction; returns the number of rows used.
 fn heading(
-    view: &Digits,
+    view: &DigitsView,
     card: &Card,
     area: Rect,
     buffer: &mut Buffer,
-    context: &Context,
+    context: &ViewContext,
     list: Option<List>,
     frame: Option<&Frame>,
 ) -> u16 {
@@ -126,42 +138,42 @@ fn heading(
     let left = left_the_list(view, list, frame, theme);
     if area.height < 16 {
         if let Some(sentence) = &left {
-            write(buffer, area, 1, sentence, theme.style(Role::Warning));
+            write(buffer, area, 1, sentence, theme.style(TextRole::Warning));
         }
         return 1 + u16::from(left.is_some());
     }
     let is = theme.fill("true label {}", &[&context.class(card.label)]);
-    write(buffer, area, 1, &is, theme.style(Role::Text));
+    write(buffer, area, 1, &is, theme.style(TextRole::Text));
     let confidence = format!("{:.3}", card.confidence);
     let said = theme.fill("prediction {} at {}", &[&context.class(card.prediction), &confidence]);
-    write(buffer, area, 2, &said, theme.style(Role::Text));
+    write(buffer, area, 2, &said, theme.style(TextRole::Text));
     let index = theme.fill("test image {}", &[&card.index]);
-    write(buffer, area, 3, &index, theme.style(Role::Dim));
+    write(buffer, area, 3, &index, theme.style(TextRole::Dim));
     if let Some(sentence) = &left {
-        write(buffer, area, 4, sentence, theme.style(Role::Warning));
+        write(buffer, area, 4, sentence, theme.style(TextRole::Warning));
     }
     6
 }
 
 /// Draws the outputs as bars, in two columns if they do not fit in one.
-fn bars(card: &Card, outputs: &[f32], area: Rect, buffer: &mut Buffer, context: &Context) {
+fn bars(card: &Card, outputs: &[f32], area: Rect, buffer: &mut Buffer, context: &ViewContext) {
     let theme = context.theme;
     let narrow = area.width < 24;
     let row = |(&output, class): (&f32, u32)| {
         let role = match class {
-            class if class == card.label => Role::Good,
-            class if class == card.prediction => Role::Bad,
-            _ => Role::Text,
+            class if class == card.label => TextRole::Good,
+            class if class == card.prediction => TextRole::Bad,
+            _ => TextRole::Text,
         };
         let mark = if class == card.prediction { "›" } else { " " };
-        Row {
+        NamedBar {
             name: format!("{mark}{}", context.class(class)),
             share: f64::from(output),
             value: if narrow { format!("{output:.2}") } else { format!("{output:.3}") },
             style: theme.style(role),
         }
     };
-    let rows: Vec<Row> = outputs.iter().zip(0_u32..).map(row).collect();
+    let rows: Vec<NamedBar> = outputs.iter().zip(0_u32..).map(row).collect();
     let height = usize::from(area.height);
     let columns = if height < rows.len() { 2 } else { 1 };
     let each = rows.len().div_ceil(columns).min(height.max(1));
@@ -173,21 +185,20 @@ fn bars(card: &Card, outputs: &[f32], area: Rect, buffer: &mut Buffer, context: 
 
 /// A sentence if the selected image is no longer in the list.
 fn left_the_list(
-    view: &Digits,
+    view: &DigitsView,
     list: Option<List>,
     frame: Option<&Frame>,
     theme: &Theme,
 ) -> Option<String> {
     let list = list?;
-    let known =
-        matches!(&list.frame.probe.what, What::Digits(q) if Some(q.selected?) == digit(frame));
+    let known = matches!(&list.frame.probe.what, ProbeQuery::Digits(q) if Some(q.selected?) == digit(frame));
     (known && list.selected_rank.is_none() && view.wanted.is_none())
         .then(|| theme.fill("not among: {}", &[&in_words(view, theme)]))
 }
 
 fn digit(frame: Option<&Frame>) -> Option<u32> {
     match frame?.probe.what {
-        What::Digit { index } => Some(index),
+        ProbeQuery::Digit { index } => Some(index),
         _ => None,
     }
 }

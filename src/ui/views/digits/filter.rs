@@ -1,6 +1,6 @@
 //! The filter of the digits view, as typed after `/`.
 
-use crate::protocol::{DigitFilter, Verdict};
+use crate::protocol::{DigitFilter, PredictionFilter};
 use crate::ui::theme::Theme;
 use std::fmt::Write as _;
 
@@ -35,9 +35,9 @@ pub(super) fn parse(text: &str, classes: u32) -> Result<DigitFilter, FilterError
     let mut words = text.split_whitespace();
     while let Some(word) = words.next() {
         match word {
-            "all" => filter.verdict = Verdict::All,
-            "right" => filter.verdict = Verdict::Right,
-            "wrong" => filter.verdict = Verdict::Wrong,
+            "all" => filter.verdict = PredictionFilter::All,
+            "right" => filter.verdict = PredictionFilter::Right,
+            "wrong" => filter.verdict = PredictionFilter::Wrong,
             "is" => filter.label = Some(label(words.next(), classes)?),
             "said" => filter.predicted = Some(label(words.next(), classes)?),
             other => return Err(FilterError::Word(other.into())),
@@ -55,10 +55,10 @@ fn label(word: Option<&str>, classes: u32) -> Result<u32, FilterError> {
 pub(super) fn describe(filter: DigitFilter) -> String {
     let mut text = match filter.verdict {
         // With a label the verdict is redundant.
-        Verdict::All if filter.label.or(filter.predicted).is_some() => String::new(),
-        Verdict::All => "all".to_string(),
-        Verdict::Right => "right".to_string(),
-        Verdict::Wrong => "wrong".to_string(),
+        PredictionFilter::All if filter.label.or(filter.predicted).is_some() => String::new(),
+        PredictionFilter::All => "all".to_string(),
+        PredictionFilter::Right => "right".to_string(),
+        PredictionFilter::Wrong => "wrong".to_string(),
     };
     if let Some(label) = filter.label {
         let _ = write!(text, " is {label}");
@@ -85,7 +85,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_described_filter_can_be_parsed(
-            verdict in prop_oneof![Just(Verdict::All), Just(Verdict::Right), Just(Verdict::Wrong)],
+            verdict in prop_oneof![Just(PredictionFilter::All), Just(PredictionFilter::Right), Just(PredictionFilter::Wrong)],
             label in proptest::option::of(0_u32..10),
             predicted in proptest::option::of(0_u32..10),
         ) {

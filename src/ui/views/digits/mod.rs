@@ -9,9 +9,11 @@ mod filter;
 mod neighbours;
 mod votes;
 
-use crate::protocol::{Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, Verdict, What};
+use crate::protocol::{
+    Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, PredictionFilter, ProbeQuery,
+};
 use crate::ui::effect::Effect;
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use filter::FilterError;
@@ -25,7 +27,7 @@ const SHEET: u32 = 240;
 
 /// The view.
 #[derive(Debug, Default)]
-pub struct Digits {
+pub struct DigitsView {
     filter: DigitFilter,
     /// The filter to restore when the user leaves the digits that were opened from another view.
     earlier: Option<DigitFilter>,
@@ -65,14 +67,14 @@ impl List<'_> {
     }
 }
 
-impl Digits {
+impl DigitsView {
     /// The misclassified images, from the first one on.
     pub(in crate::ui) fn wrong() -> Self {
-        let filter = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
+        let filter = DigitFilter { verdict: PredictionFilter::Wrong, ..DigitFilter::default() };
         Self { filter, wanted: Some(0), ..Self::default() }
     }
 
-    fn query(&self, context: &Context) -> DigitQuery {
+    fn query(&self, context: &ViewContext) -> DigitQuery {
         DigitQuery {
             filter: self.filter,
             order: self.order,
@@ -89,16 +91,16 @@ impl Digits {
     }
 
     /// The answer to the current query, or the newest one for the same list.
-    fn list<'a>(&self, context: &Context<'a>) -> Option<List<'a>> {
+    fn list<'a>(&self, context: &ViewContext<'a>) -> Option<List<'a>> {
         let listed = |frame: &&Frame| matches!(frame.content, Content::Digits { .. });
-        let exact = context.frame(&What::Digits(self.query(context))).filter(listed);
-        let same = |what: &What| {
-            matches!(what, What::Digits(q)
+        let exact = context.frame(&ProbeQuery::Digits(self.query(context))).filter(listed);
+        let same = |what: &ProbeQuery| {
+            matches!(what, ProbeQuery::Digits(q)
                 if (q.filter, q.order, q.pixels) == (self.filter, self.order, self.wants_pixels())
                     && q.offset == self.offset)
         };
         let frame = exact.or_else(|| context.latest_frame(same))?;
-        let (What::Digits(query), Content::Digits { total, selected_rank, cards }) =
+        let (ProbeQuery::Digits(query), Content::Digits { total, selected_rank, cards }) =
             (&frame.probe.what, &frame.content)
         else {
             return None;
@@ -114,23 +116,23 @@ impl Digits {
     }
 
     /// The progress of the evaluation, while the list waits for it.
-    fn measuring(&self, context: &Context) -> Option<(u32, u32)> {
-        match context.frame(&What::Digits(self.query(context)))?.content {
+    fn measuring(&self, context: &ViewContext) -> Option<(u32, u32)> {
+        match context.frame(&ProbeQuery::Digits(self.query(context)))?.content {
             Content::Measuring { done, total } => Some((done, total)),
             _ => None,
         }
     }
 
     /// Why there is no list, if it is unavailable.
-    fn unavailable<'a>(&self, context: &Context<'a>) -> Option<&'a str> {
-        match &context.frame(&What::Digits(self.query(context)))?.content {
+    fn unavailable<'a>(&self, context: &ViewContext<'a>) -> Option<&'a str> {
+        match &context.frame(&ProbeQuery::Digits(self.query(context)))?.content {
             Content::Unavailable(why) => Some(why),
             _ => None,
         }
     }
 
     /// Moves the selection through the list by a number of ranks.
-    fn go(&mut self, step: i64, context: &Context) -> Effect {
+    fn go(&mut self, step: i64, context: &ViewContext) -> Effect {
         let Some(list) = self.list(context) else {
             // The list is pending; remember the step.
             let wanted = i64::from(self.wanted.unwrap_or(self.rank)) + step;
@@ -147,13 +149,13 @@ impl Digits {
         self.want(wanted.clamp(0, i64::from(list.total.saturating_sub(1))) as u32, context)
     }
 
-    fn want(&mut self, rank: u32, context: &Context) -> Effect {
+    fn want(&mut self, rank: u32, context: &ViewContext) -> Effect {
         self.wanted = Some(rank);
         self.follow(context)
     }
 
     /// Selects the wanted image if it is known, or else requests its part of the list.
-    fn follow(&mut self, context: &Context) -> Effect {
+    fn follow(&mut self, context: &ViewContext) -> Effect {
         let list = self.list(context);
         if let Some(list) = list
             && let Some(rank) = list.selected_rank
@@ -216,7 +218,7 @@ impl Digits {
         Effect::Redraw
     }
 
-    fn type_key(&mut self, code: KeyCode, context: &Context) -> Effect {
+    fn type_key(&mut self, code: KeyCode, context: &ViewContext) -> Effect {
         let Some(text) = &mut self.typing else { return Effect::Ignored };
         match code {
             KeyCode::Esc => self.typing = None,
@@ -239,7 +241,7 @@ impl Digits {
     }
 }
 
-impl View for Digits {
+impl View for DigitsView {
     fn id(&self) -> ViewId {
         ViewId::Digits
     }
@@ -261,11 +263,11 @@ impl View for Digits {
         ]
     }
 
-    fn probes(&self, context: &Context) -> Vec<What> {
-        vec![What::Digits(self.query(context)), What::Digit { index: context.digit }]
+    fn probes(&self, context: &ViewContext) -> Vec<ProbeQuery> {
+        vec![ProbeQuery::Digits(self.query(context)), ProbeQuery::Digit { index: context.digit }]
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, context: &ViewContext) -> Effect {
         if self.typing.is_some() {
             return self.type_key(key.code, context);
         }
@@ -282,10 +284,10 @@ impl View for Digits {
             KeyCode::Home => self.want(0, context),
             KeyCode::End => self.go(i64::from(u32::MAX), context),
             KeyCode::Char('w') => {
-                self.set_filter(DigitFilter { verdict: Verdict::Wrong, ..self.filter })
+                self.set_filter(DigitFilter { verdict: PredictionFilter::Wrong, ..self.filter })
             }
             KeyCode::Char('r') => {
-                self.set_filter(DigitFilter { verdict: Verdict::Right, ..self.filter })
+                self.set_filter(DigitFilter { verdict: PredictionFilter::Right, ..self.filter })
             }
             KeyCode::Char('a') => self.set_filter(DigitFilter::default()),
             KeyCode::Char('o') => {
@@ -313,7 +315,7 @@ impl View for Digits {
         }
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &ViewContext) -> Effect {
         let row = if self.sheet { i64::from(self.grid[0].max(1)) } else { 1 };
         match event.kind {
             MouseEventKind::ScrollDown => self.go(row, context),
@@ -332,11 +334,11 @@ impl View for Digits {
         }
     }
 
-    fn updated(&mut self, context: &Context) -> Effect {
+    fn updated(&mut self, context: &ViewContext) -> Effect {
         self.follow(context)
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         draw::draw(self, area, buffer, context);
     }
 }

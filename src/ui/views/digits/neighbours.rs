@@ -1,9 +1,9 @@
 //! The images beside the selected one in the list, if there is room.
 
 use super::cards::{CARD, cards};
-use super::{Digits, List};
-use crate::ui::theme::Role;
-use crate::ui::view::Context;
+use super::{DigitsView, List};
+use crate::ui::theme::TextRole;
+use crate::ui::view::ViewContext;
 use crate::ui::widgets::write;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -24,10 +24,10 @@ pub(super) fn page([columns, rows]: [u32; 2], rank: u32) -> Range<u32> {
 
 /// Draws them; returns false without room.
 pub(super) fn draw(
-    view: &mut Digits,
+    view: &mut DigitsView,
     area: Rect,
     buffer: &mut Buffer,
-    context: &Context,
+    context: &ViewContext,
     list: Option<List>,
 ) -> bool {
     let columns = u32::from((area.width + 1) / CARD[0]);
@@ -43,7 +43,7 @@ pub(super) fn draw(
     let Some(list) = list.filter(|list| fits && list.total > 1) else { return fits };
     let page = page(view.beside, list.selected_rank.unwrap_or(view.rank));
     let heading = context.theme.say("beside it in the list");
-    write(buffer, below(1), 0, heading, context.theme.style(Role::Dim));
+    write(buffer, below(1), 0, heading, context.theme.style(TextRole::Dim));
     let known = (0..).zip(page).filter_map(|(at, rank)| Some((at, list.card(rank)?)));
     cards(known, view.beside, view.beside_place, buffer, context);
     true

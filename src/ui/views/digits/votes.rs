@@ -1,8 +1,8 @@
 //! The votes of an ensemble's networks on one image.
 
 use crate::protocol::Card;
-use crate::ui::theme::Role;
-use crate::ui::view::Context;
+use crate::ui::theme::TextRole;
+use crate::ui::view::ViewContext;
 use crate::ui::widgets::{write, write_at};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -14,7 +14,7 @@ pub(super) fn draw(
     card: &Card,
     area: Rect,
     buffer: &mut Buffer,
-    context: &Context,
+    context: &ViewContext,
 ) -> Rect {
     if votes.is_empty() {
         return area;
@@ -31,9 +31,9 @@ pub(super) fn draw(
     let agree = votes.iter().filter(|&&vote| vote == card.prediction).count();
     let said = context.class(card.prediction);
     let line = theme.fill("{} of {} networks say {}", &[&agree, &votes.len(), &said]);
-    write(buffer, heading, 1, &line, theme.style(Role::Text));
+    write(buffer, heading, 1, &line, theme.style(TextRole::Text));
     for (index, (text, &vote)) in texts.iter().zip(votes).enumerate() {
-        let role = if vote == card.label { Role::Good } else { Role::Bad };
+        let role = if vote == card.label { TextRole::Good } else { TextRole::Bad };
         let (column, row) = ((index % across) as u16 * cell, (index / across) as u16);
         write_at(buffer, list, column, row, text, theme.style(role));
     }
@@ -41,7 +41,7 @@ pub(super) fn draw(
 }
 
 /// A network's vote, marked as right or wrong by a sign.
-fn text(network: usize, vote: u32, card: &Card, context: &Context) -> String {
+fn text(network: usize, vote: u32, card: &Card, context: &ViewContext) -> String {
     let sign = if vote == card.label { "✓" } else { "✗" };
     format!("{network}: {} {sign}", context.class(vote))
 }

@@ -102,7 +102,7 @@ pub(super) struct Tool {
 }
 
 /// A position on the canvas in pixels from its top left corner.
-pub(super) type Point = (f32, f32);
+pub(super) type CanvasPoint = (f32, f32);
 
 /// The drawing with its undo history.
 #[derive(Debug)]
@@ -129,7 +129,7 @@ impl Canvas {
     }
 
     /// Moves the tool along a line.
-    pub(super) fn line(&mut self, from: Point, to: Point, tool: Tool) {
+    pub(super) fn line(&mut self, from: CanvasPoint, to: CanvasPoint, tool: Tool) {
         let (dx, dy) = (to.0 - from.0, to.1 - from.1);
         // Two dabs per pixel leave no gaps.
         let steps = (2.0 * dx.hypot(dy)).ceil().max(1.0);
@@ -140,7 +140,7 @@ impl Canvas {
     }
 
     /// Applies the tool at a position.
-    pub(super) fn dab(&mut self, (x, y): Point, tool: Tool) {
+    pub(super) fn dab(&mut self, (x, y): CanvasPoint, tool: Tool) {
         // The one-pixel brush is aligned to the pixel grid.
         let snap = |at: f32| if tool.brush == Brush::Fine { at.floor() + 0.5 } else { at };
         let (x, y) = (snap(x), snap(y));

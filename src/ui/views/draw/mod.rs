@@ -10,12 +10,12 @@ mod paint;
 mod sliders;
 
 use crate::picture::Drawing;
-use crate::protocol::{Classified, Content, What};
+use crate::protocol::{Classified, Content, ProbeQuery};
 use crate::ui::effect::Effect;
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{GridShape, share_at};
-use canvas::{Canvas, Point, Tool};
+use canvas::{Canvas, CanvasPoint, Tool};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -31,7 +31,7 @@ const RETRY_UPDATES: u32 = 30;
 
 /// The focus of the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Focus {
+enum DrawFocus {
     #[default]
     Canvas,
     Sliders,
@@ -47,7 +47,7 @@ struct Pending {
 
 /// Areas of the parts when they were last drawn.
 #[derive(Clone, Debug, Default)]
-struct Places {
+struct DrawAreas {
     canvas: Rect,
     /// The tracks of the sliders.
     sliders: Vec<Rect>,
@@ -55,17 +55,17 @@ struct Places {
 
 /// The view.
 #[derive(Debug)]
-pub struct Draw {
+pub struct DrawView {
     canvas: Canvas,
     sliders: Sliders,
-    focus: Focus,
+    focus: DrawFocus,
     tool: Tool,
     /// The pixel under the keyboard cursor: column, row.
     cursor: [usize; 2],
     /// The pen is down, so moving the cursor draws.
     down: bool,
     /// The last position of the mouse while it draws.
-    drag: Option<Point>,
+    drag: Option<CanvasPoint>,
     /// The network's input and its hash.
     input: Drawing,
     id: u64,
@@ -74,15 +74,15 @@ pub struct Draw {
     /// Completed epochs and mini-batches at the time of the answer. If the network has learned
     /// since then, its prediction may change.
     answered_at: (u32, u32),
-    places: Places,
+    places: DrawAreas,
 }
 
-impl Default for Draw {
+impl Default for DrawView {
     fn default() -> Self {
         Self {
             canvas: Canvas::new(SIDE, SIDE, 1),
             sliders: Sliders::default(),
-            focus: Focus::Canvas,
+            focus: DrawFocus::Canvas,
             tool: Tool::default(),
             cursor: [SIDE / 2; 2],
             down: false,
@@ -92,13 +92,13 @@ impl Default for Draw {
             pending: None,
             answer: None,
             answered_at: (0, 0),
-            places: Places::default(),
+            places: DrawAreas::default(),
         }
     }
 }
 
 /// The progress of training.
-fn progress(context: &Context) -> (u32, u32) {
+fn progress(context: &ViewContext) -> (u32, u32) {
     let progress = context.run.progress.as_ref();
     progress.map_or((context.run.epoch(), 0), |progress| (progress.epoch, progress.batch))
 }
@@ -110,14 +110,14 @@ fn hash(pixels: &[u8]) -> u64 {
     })
 }
 
-impl Draw {
+impl DrawView {
     /// The answer for the current drawing, if it has arrived.
     fn current_answer(&self) -> Option<&Classified> {
         self.answer.as_ref().filter(|answer| answer.id == self.id)
     }
 
     /// Handles a change of the drawing or the distortion.
-    fn changed(&mut self, context: &Context) -> Effect {
+    fn changed(&mut self, context: &ViewContext) -> Effect {
         let drawn = &self.canvas.picture;
         // A blank canvas with noise is not sent.
         self.input =
@@ -127,7 +127,7 @@ impl Draw {
     }
 
     /// Requests a prediction if there is none for the current drawing and no request is pending.
-    fn request_prediction(&mut self, context: &Context) -> Effect {
+    fn request_prediction(&mut self, context: &ViewContext) -> Effect {
         let is_known = self.current_answer().is_some() && self.answered_at == progress(context);
         let is_waiting = self.pending.is_some_and(|pending| pending.waited < RETRY_UPDATES);
         if self.canvas.picture.is_blank() || is_known || is_waiting {
@@ -138,7 +138,7 @@ impl Draw {
     }
 
     /// Takes the answer to the pending request.
-    fn take_answer(&mut self, context: &Context) {
+    fn take_answer(&mut self, context: &ViewContext) {
         let Some(pending) = &mut self.pending else { return };
         pending.waited += 1;
         if let Some(answer) = &context.run.classified
@@ -152,7 +152,7 @@ impl Draw {
 
     /// Adapts the canvas to the size of the run's images, up to a limit, because the session is not
     /// trusted with the memory of the dashboard.
-    fn fit(&mut self, context: &Context) {
+    fn fit(&mut self, context: &ViewContext) {
         let Some(info) = &context.run.info else { return };
         let (width, height) = (info.image_width as usize, info.image_height as usize);
         let channels = info.channels();
@@ -169,12 +169,12 @@ impl Draw {
     }
 
     /// The centre of the pixel under the cursor.
-    fn at_cursor(&self) -> Point {
+    fn at_cursor(&self) -> CanvasPoint {
         (self.cursor[0] as f32 + 0.5, self.cursor[1] as f32 + 0.5)
     }
 
     /// Moves the cursor to a pixel; draws if the pen is down.
-    fn go(&mut self, pixel: usize, context: &Context) -> Effect {
+    fn go(&mut self, pixel: usize, context: &ViewContext) -> Effect {
         let from = self.at_cursor();
         let width = self.canvas.picture.width;
         self.cursor = [pixel % width, pixel / width];
@@ -185,15 +185,15 @@ impl Draw {
         self.changed(context)
     }
 
-    fn dab(&mut self, tool: Tool, context: &Context) -> Effect {
+    fn dab(&mut self, tool: Tool, context: &ViewContext) -> Effect {
         self.canvas.begin();
         self.canvas.dab(self.at_cursor(), tool);
         self.changed(context)
     }
 
     /// Copies the selected test image to the canvas.
-    fn trace(&mut self, context: &Context) -> Effect {
-        let frame = context.frame(&What::Digit { index: context.digit });
+    fn trace(&mut self, context: &ViewContext) -> Effect {
+        let frame = context.frame(&ProbeQuery::Digit { index: context.digit });
         let Some(Content::Digit { card, .. }) = frame.map(|frame| &frame.content) else {
             return Effect::Redraw;
         };
@@ -201,7 +201,7 @@ impl Draw {
         self.changed(context)
     }
 
-    fn canvas_key(&mut self, code: KeyCode, context: &Context) -> Effect {
+    fn canvas_key(&mut self, code: KeyCode, context: &ViewContext) -> Effect {
         let Drawing { width, height, .. } = self.canvas.picture;
         let pixels = GridShape { count: width * height, columns: width, page: 0, wraps: false };
         let at = self.cursor[1] * width + self.cursor[0];
@@ -226,7 +226,7 @@ impl Draw {
         }
     }
 
-    fn slider_key(&mut self, code: KeyCode, context: &Context) -> Effect {
+    fn slider_key(&mut self, code: KeyCode, context: &ViewContext) -> Effect {
         match code {
             KeyCode::Up | KeyCode::Char('k') => self.sliders.select(-1),
             KeyCode::Down | KeyCode::Char('j') => self.sliders.select(1),
@@ -234,19 +234,19 @@ impl Draw {
             KeyCode::Right | KeyCode::Char('l') => self.sliders.change(1),
             KeyCode::Home => self.sliders.set_to_end(false),
             KeyCode::End => self.sliders.set_to_end(true),
-            KeyCode::Esc | KeyCode::Enter => self.focus = Focus::Canvas,
+            KeyCode::Esc | KeyCode::Enter => self.focus = DrawFocus::Canvas,
             _ => return Effect::Ignored,
         }
         self.changed(context)
     }
 
     /// Keys that work with any focus.
-    fn common_key(&mut self, code: KeyCode, context: &Context) -> Effect {
+    fn common_key(&mut self, code: KeyCode, context: &ViewContext) -> Effect {
         match code {
             KeyCode::Char('a') => {
                 self.focus = match self.focus {
-                    Focus::Canvas => Focus::Sliders,
-                    Focus::Sliders => Focus::Canvas,
+                    DrawFocus::Canvas => DrawFocus::Sliders,
+                    DrawFocus::Sliders => DrawFocus::Canvas,
                 };
             }
             KeyCode::Char('e') => self.tool.erases = !self.tool.erases,
@@ -276,7 +276,7 @@ impl Draw {
     }
 
     /// The position on the canvas at the centre of the cell under the mouse.
-    fn point(&self, at: Position) -> Option<Point> {
+    fn point(&self, at: Position) -> Option<CanvasPoint> {
         let place = self.places.canvas;
         let Drawing { width, height, .. } = self.canvas.picture;
         let along = |at: u16, start: u16, cells: u16, size: usize| {
@@ -288,11 +288,11 @@ impl Draw {
         })
     }
 
-    fn mouse_draws(&mut self, at: Position, begins: bool, erases: bool, c: &Context) -> Effect {
+    fn mouse_draws(&mut self, at: Position, begins: bool, erases: bool, c: &ViewContext) -> Effect {
         let Some(point) = self.point(at) else { return Effect::Ignored };
         if begins {
             self.canvas.begin();
-            self.focus = Focus::Canvas;
+            self.focus = DrawFocus::Canvas;
         }
         let tool = Tool { erases: self.tool.erases || erases, ..self.tool };
         self.canvas.line(self.drag.unwrap_or(point), point, tool);
@@ -303,17 +303,17 @@ impl Draw {
         self.changed(c)
     }
 
-    fn mouse_slides(&mut self, at: Position, begins: bool, context: &Context) -> Effect {
+    fn mouse_slides(&mut self, at: Position, begins: bool, context: &ViewContext) -> Effect {
         let mut tracks = self.places.sliders.iter();
         let hit = if begins {
             tracks.position(|track| track.contains(at))
         } else {
-            (self.focus == Focus::Sliders).then_some(self.sliders.selected)
+            (self.focus == DrawFocus::Sliders).then_some(self.sliders.selected)
         };
         let Some(index) = hit else { return Effect::Ignored };
         let Some(track) = self.places.sliders.get(index) else { return Effect::Ignored };
         let share = share_at(*track, at.x);
-        self.focus = Focus::Sliders;
+        self.focus = DrawFocus::Sliders;
         self.sliders.drag(index, share);
         self.changed(context)
     }
@@ -335,7 +335,7 @@ const KEYS: [KeyHelp; 12] = [
     KeyHelp { keys: "C", does: "colour of the pen" },
 ];
 
-impl View for Draw {
+impl View for DrawView {
     fn id(&self) -> ViewId {
         ViewId::Draw
     }
@@ -351,20 +351,20 @@ impl View for Draw {
         if self.draws_in_colour() { &KEYS } else { &KEYS[..KEYS.len() - 1] }
     }
 
-    fn probes(&self, context: &Context) -> Vec<What> {
-        vec![What::Digit { index: context.digit }]
+    fn probes(&self, context: &ViewContext) -> Vec<ProbeQuery> {
+        vec![ProbeQuery::Digit { index: context.digit }]
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, context: &ViewContext) -> Effect {
         self.fit(context);
         let reaction = match self.focus {
-            Focus::Canvas => self.canvas_key(key.code, context),
-            Focus::Sliders => self.slider_key(key.code, context),
+            DrawFocus::Canvas => self.canvas_key(key.code, context),
+            DrawFocus::Sliders => self.slider_key(key.code, context),
         };
         if reaction == Effect::Ignored { self.common_key(key.code, context) } else { reaction }
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &ViewContext) -> Effect {
         let at = Position::new(event.column, event.row);
         let (button, begins) = match event.kind {
             MouseEventKind::Down(button) => (button, true),
@@ -392,12 +392,12 @@ impl View for Draw {
         self.mouse_draws(at, begins, button == MouseButton::Right, context)
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         self.fit(context);
         self.places = paint::paint(self, area, buffer, context);
     }
 
-    fn updated(&mut self, context: &Context) -> Effect {
+    fn updated(&mut self, context: &ViewContext) -> Effect {
         self.fit(context);
         self.take_answer(context);
         self.request_prediction(context)

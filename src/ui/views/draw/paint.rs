@@ -1,11 +1,11 @@
 //! Draws the canvas, the answer and the sliders.
 
-use super::{Draw, Focus, Places};
+use super::{DrawAreas, DrawFocus, DrawView};
 use crate::picture::Drawing;
 use crate::protocol::Classified;
-use crate::ui::theme::{Role, Theme};
-use crate::ui::view::{Context, View};
-use crate::ui::widgets::{Bars, Pane, Raster, Row, draw_track, wrap, write, write_at};
+use crate::ui::theme::{TextRole, Theme};
+use crate::ui::view::{View, ViewContext};
+use crate::ui::widgets::{Bars, NamedBar, Pane, Raster, draw_track, wrap, write, write_at};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
@@ -41,7 +41,12 @@ const FIRST_KEYS: [(&str, &str); 8] = [
 ];
 
 /// Draws the view; returns the areas of its parts.
-pub(super) fn paint(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Context) -> Places {
+pub(super) fn paint(
+    view: &DrawView,
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &ViewContext,
+) -> DrawAreas {
     if area.width >= 100 && area.height >= 30 {
         // A pixel is at least two columns wide and one row high, so that the mouse reaches each one.
         let across = area.width.saturating_sub(BESIDE + 2) / PIXELS;
@@ -77,11 +82,11 @@ pub(super) fn paint(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Cont
 }
 
 fn in_panes(
-    view: &Draw,
+    view: &DrawView,
     [canvas, input, said, sliders]: [Rect; 4],
     buffer: &mut Buffer,
-    context: &Context,
-) -> Places {
+    context: &ViewContext,
+) -> DrawAreas {
     let theme = context.theme;
     let tool = if canvas.width < 40 { short_tool(view).into() } else { tool(view, theme) };
     let inside = Pane::new("Draw", theme).note(&tool).draw(canvas, buffer);
@@ -91,17 +96,17 @@ fn in_panes(
     let inside = Pane::new("Prediction", theme).draw(said, buffer);
     answer(view, inside, buffer, context);
     let inside = Pane::new("Distortion and confidence", theme).draw(sliders, buffer);
-    Places { canvas: drawn, sliders: paint_sliders(view, inside, buffer, theme) }
+    DrawAreas { canvas: drawn, sliders: paint_sliders(view, inside, buffer, theme) }
 }
 
 /// Canvas and answer side by side; the sliders in place of the canvas while the keys move them.
-fn small(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Context) -> Places {
+fn small(view: &DrawView, area: Rect, buffer: &mut Buffer, context: &ViewContext) -> DrawAreas {
     let theme = context.theme;
     let wide = (area.width / 2).min(2 * area.height);
     let [left, right] =
         Layout::horizontal([Constraint::Length(wide), Constraint::Fill(1)]).spacing(1).areas(area);
     answer(view, right, buffer, context);
-    if view.focus == Focus::Sliders {
+    if view.focus == DrawFocus::Sliders {
         picture(&view.input, left, buffer, theme);
         let below = Rect {
             y: right.y + right.height.min(3),
@@ -109,20 +114,23 @@ fn small(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Context) -> Pla
             ..right
         };
         blank(below, buffer);
-        return Places { canvas: Rect::ZERO, sliders: paint_sliders(view, below, buffer, theme) };
+        return DrawAreas {
+            canvas: Rect::ZERO,
+            sliders: paint_sliders(view, below, buffer, theme),
+        };
     }
-    Places { canvas: paint_canvas(view, left, buffer, theme), sliders: Vec::new() }
+    DrawAreas { canvas: paint_canvas(view, left, buffer, theme), sliders: Vec::new() }
 }
 
 /// Lists the keys if there is room.
-fn key_list(view: &Draw, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+fn key_list(view: &DrawView, area: Rect, buffer: &mut Buffer, theme: &Theme) {
     if area.height < 6 {
         return;
     }
     let inside = Pane::new("Keys", theme).draw(area, buffer);
     for (row, key) in (0..inside.height).zip(view.keys()) {
-        write(buffer, inside, row, theme.say(key.keys), theme.style(Role::Accent));
-        write_at(buffer, inside, 7, row, theme.say(key.does), theme.style(Role::Dim));
+        write(buffer, inside, row, theme.say(key.keys), theme.style(TextRole::Accent));
+        write_at(buffer, inside, 7, row, theme.say(key.does), theme.style(TextRole::Dim));
     }
 }
 
@@ -133,7 +141,7 @@ fn blank(area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn tool(view: &Draw, theme: &Theme) -> String {
+fn tool(view: &DrawView, theme: &Theme) -> String {
     let tool = match (view.tool.erases, view.down) {
         (true, false) => "{} eraser",
         (true, true) => "{} eraser, pen down",
@@ -149,7 +157,7 @@ fn tool(view: &Draw, theme: &Theme) -> String {
 }
 
 /// The name of the tool.
-fn short_tool(view: &Draw) -> &'static str {
+fn short_tool(view: &DrawView) -> &'static str {
     match (view.tool.erases, view.down) {
         (true, true) => "erasing",
         (true, false) => "eraser",
@@ -167,16 +175,16 @@ fn picture(picture: &Drawing, area: Rect, buffer: &mut Buffer, theme: &Theme) ->
     raster.fitted(area)
 }
 
-fn paint_canvas(view: &Draw, area: Rect, buffer: &mut Buffer, theme: &Theme) -> Rect {
+fn paint_canvas(view: &DrawView, area: Rect, buffer: &mut Buffer, theme: &Theme) -> Rect {
     let place = picture(&view.canvas.picture, area, buffer, theme);
-    if view.focus == Focus::Canvas && place.area() > 0 {
+    if view.focus == DrawFocus::Canvas && place.area() > 0 {
         cursor(view, place, buffer, theme);
     }
     place
 }
 
 /// Marks the pixel under the cursor: its cells, or its half of a cell.
-fn cursor(view: &Draw, place: Rect, buffer: &mut Buffer, theme: &Theme) {
+fn cursor(view: &DrawView, place: Rect, buffer: &mut Buffer, theme: &Theme) {
     let Drawing { width, height, .. } = view.canvas.picture;
     let cell = |at: usize, cells: u16, size: usize| (at * usize::from(cells) / size) as u16;
     let [column, row] = view.cursor;
@@ -195,71 +203,77 @@ fn cursor(view: &Draw, place: Rect, buffer: &mut Buffer, theme: &Theme) {
         let at = (place.x + x, place.y + y);
         if let Some(cell) = buffer.cell_mut(at) {
             let paper = cell.bg;
-            cell.set_char(symbol).set_style(theme.style(Role::Accent)).set_bg(paper);
+            cell.set_char(symbol).set_style(theme.style(TextRole::Accent)).set_bg(paper);
         }
     }
 }
 
 /// Draws the prediction and the outputs as bars.
-fn answer(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Context) {
+fn answer(view: &DrawView, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
     let theme = context.theme;
     if view.canvas.picture.is_blank() {
         let hint = theme.fill("draw a digit, or t takes test image {}", &[&context.digit]);
         let lines = wrap(&hint, area.width);
         for (row, line) in (0..).zip(&lines) {
-            write(buffer, area, row, line, theme.style(Role::Dim));
+            write(buffer, area, row, line, theme.style(TextRole::Dim));
         }
         let below = lines.len() as u16 + 1;
         let keys = if area.width < LISTED { &FIRST_KEYS[..] } else { &[] };
         for (row, (keys, does)) in (below..area.height).zip(keys) {
-            write(buffer, area, row, theme.say(keys), theme.style(Role::Accent));
-            write_at(buffer, area, 6, row, theme.say(does), theme.style(Role::Dim));
+            write(buffer, area, row, theme.say(keys), theme.style(TextRole::Accent));
+            write_at(buffer, area, 6, row, theme.say(does), theme.style(TextRole::Dim));
         }
         return;
     }
     let Some(answer) = view.current_answer().or(view.answer.as_ref()) else {
-        write(buffer, area, 0, theme.say("waiting for the network…"), theme.style(Role::Dim));
+        write(buffer, area, 0, theme.say("waiting for the network…"), theme.style(TextRole::Dim));
         return;
     };
     let is_current = answer.id == view.id;
     let (verdict, role) = verdict(view, answer, context);
-    let role = if is_current { role } else { Role::Dim };
+    let role = if is_current { role } else { TextRole::Dim };
     write(buffer, area, 0, &verdict, theme.style(role));
     let note = if is_current { "" } else { theme.say("of an earlier stroke…") };
-    write(buffer, area, 1, note, theme.style(Role::Dim));
+    write(buffer, area, 1, note, theme.style(TextRole::Dim));
     let gap = if area.height > 13 { 3 } else { 1 + u16::from(area.height > 10 || !is_current) };
     let below = Rect { y: area.y + gap, height: area.height.saturating_sub(gap), ..area };
     bars(answer, is_current, below.intersection(area), buffer, context);
 }
 
 /// The prediction in words, and the role of the text.
-fn verdict(view: &Draw, answer: &Classified, context: &Context) -> (String, Role) {
+fn verdict(view: &DrawView, answer: &Classified, context: &ViewContext) -> (String, TextRole) {
     let strength = answer.outputs.get(answer.prediction as usize).copied().unwrap_or(0.0);
     let name = context.class(answer.prediction);
     if strength < view.sliders.threshold() {
-        (context.theme.fill("I don't know: {}?", &[&name]), Role::Warning)
+        (context.theme.fill("I don't know: {}?", &[&name]), TextRole::Warning)
     } else {
-        (context.theme.fill("{} at {}", &[&name, &format!("{strength:.3}")]), Role::Good)
+        (context.theme.fill("{} at {}", &[&name, &format!("{strength:.3}")]), TextRole::Good)
     }
 }
 
-fn bars(answer: &Classified, is_current: bool, area: Rect, buffer: &mut Buffer, context: &Context) {
+fn bars(
+    answer: &Classified,
+    is_current: bool,
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &ViewContext,
+) {
     let theme = context.theme;
     let row = |(&output, class): (&f32, u32)| {
         let is_said = class == answer.prediction;
         let role = match (is_current, is_said) {
-            (false, _) => Role::Dim,
-            (true, true) => Role::Accent,
-            (true, false) => Role::Text,
+            (false, _) => TextRole::Dim,
+            (true, true) => TextRole::Accent,
+            (true, false) => TextRole::Text,
         };
-        Row {
+        NamedBar {
             name: format!("{}{}", if is_said { "›" } else { " " }, context.class(class)),
             share: f64::from(output),
             value: format!("{output:.2}"),
             style: theme.style(role),
         }
     };
-    let rows: Vec<Row> = answer.outputs.iter().zip(0_u32..).map(row).collect();
+    let rows: Vec<NamedBar> = answer.outputs.iter().zip(0_u32..).map(row).collect();
     let columns = if usize::from(area.height) < rows.len() { 2 } else { 1 };
     let each = rows.len().div_ceil(columns).max(1);
     let areas = Layout::horizontal(vec![Constraint::Fill(1); columns]).spacing(1).split(area);
@@ -269,7 +283,7 @@ fn bars(answer: &Classified, is_current: bool, area: Rect, buffer: &mut Buffer, 
 }
 
 /// Draws the sliders in one column, or two if the height requires it; returns their tracks.
-fn paint_sliders(view: &Draw, area: Rect, buffer: &mut Buffer, theme: &Theme) -> Vec<Rect> {
+fn paint_sliders(view: &DrawView, area: Rect, buffer: &mut Buffer, theme: &Theme) -> Vec<Rect> {
     let all = &view.sliders.all;
     let two = usize::from(area.height) < all.len() && area.width >= 2 * (NAME + VALUE + 4);
     let columns = if two { 2 } else { 1 };
@@ -287,13 +301,13 @@ fn paint_sliders(view: &Draw, area: Rect, buffer: &mut Buffer, theme: &Theme) ->
 }
 
 /// Draws a slider in one line; returns its track.
-fn slider(view: &Draw, index: usize, line: Rect, buffer: &mut Buffer, theme: &Theme) -> Rect {
+fn slider(view: &DrawView, index: usize, line: Rect, buffer: &mut Buffer, theme: &Theme) -> Rect {
     let slider = &view.sliders.all[index];
     if line.area() == 0 {
         return Rect::ZERO;
     }
-    let is_selected = view.focus == Focus::Sliders && view.sliders.selected == index;
-    let role = if is_selected { Role::Accent } else { Role::Text };
+    let is_selected = view.focus == DrawFocus::Sliders && view.sliders.selected == index;
+    let role = if is_selected { TextRole::Accent } else { TextRole::Text };
     let pointer = if is_selected { "›" } else { " " };
     write(buffer, line, 0, &format!("{pointer}{}", theme.say(slider.name)), theme.style(role));
     let track = Rect {

@@ -5,7 +5,7 @@ use crate::ui::theme::Theme;
 
 /// A quantity with its range and step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Slider {
+pub(super) struct DrawSlider {
     pub name: &'static str,
     pub unit: &'static str,
     pub low: i32,
@@ -19,11 +19,11 @@ const fn slider(
     name: &'static str,
     unit: &'static str,
     [low, high, step, default]: [i32; 4],
-) -> Slider {
-    Slider { name, unit, low, high, step, default, value: default }
+) -> DrawSlider {
+    DrawSlider { name, unit, low, high, step, default, value: default }
 }
 
-impl Slider {
+impl DrawSlider {
     /// The position of its value in the range, from 0 to 1.
     pub(super) fn share(&self) -> f64 {
         f64::from(self.value - self.low) / f64::from(self.high - self.low)
@@ -43,7 +43,7 @@ impl Slider {
 /// All sliders, and the selected one.
 #[derive(Clone, Debug)]
 pub(super) struct Sliders {
-    pub all: [Slider; 6],
+    pub all: [DrawSlider; 6],
     pub selected: usize,
 }
 

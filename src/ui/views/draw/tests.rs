@@ -5,7 +5,7 @@ use crossterm::event::KeyModifiers;
 
 /// A view with a run.
 struct Rig {
-    view: Draw,
+    view: DrawView,
     run: RunView,
 }
 
@@ -14,12 +14,12 @@ impl Rig {
         let mut run = RunView::default();
         let info = RunInfo { image_width: 28, image_height: 28, ..RunInfo::default() };
         run.apply(&Event::Started(Box::new(info)));
-        Self { view: Draw::default(), run }
+        Self { view: DrawView::default(), run }
     }
 
-    fn with<T>(&mut self, act: impl FnOnce(&mut Draw, &Context) -> T) -> T {
+    fn with<T>(&mut self, act: impl FnOnce(&mut DrawView, &ViewContext) -> T) -> T {
         let theme = Theme::default();
-        let context = Context { digit: 3, ..Context::live(&self.run, &theme) };
+        let context = ViewContext { digit: 3, ..ViewContext::live(&self.run, &theme) };
         act(&mut self.view, &context)
     }
 
@@ -147,7 +147,7 @@ fn the_selected_test_image_is_copied_to_the_canvas() {
         outputs: Vec::new(),
         votes: Vec::new(),
     };
-    let probe = Probe::live(What::Digit { index: 3 });
+    let probe = Probe::live(ProbeQuery::Digit { index: 3 });
     rig.update(&Event::Frame(Box::new(Frame { probe, epoch: 1, batch: 0, content })));
     request_id(&rig.press(KeyCode::Char('t')));
     assert_eq!(rig.view.canvas.picture.ink, pixels);
@@ -211,7 +211,7 @@ fn huge_image_sizes_of_a_session_allocate_no_memory() {
     for (width, height) in [(u32::MAX, u32::MAX), (1 << 31, 1), (0, 28), (1 << 20, 1 << 20)] {
         let info = RunInfo { image_width: width, image_height: height, ..RunInfo::default() };
         rig.run.apply(&Event::Started(Box::new(info)));
-        rig.with(Draw::updated);
+        rig.with(DrawView::updated);
         assert_eq!((rig.view.canvas.picture.width, rig.view.canvas.picture.height), (28, 28));
     }
 }

@@ -1,9 +1,9 @@
 //! Lays out the explorables view: list, sliders, figures, explanations.
 
-use super::{Explore, Focus, sliders};
+use super::{ExploreFocus, ExploreView, sliders};
 use crate::protocol::{Explorable, Figure, FigureBody, Neuron};
-use crate::ui::theme::Role;
-use crate::ui::view::Context;
+use crate::ui::theme::TextRole;
+use crate::ui::view::ViewContext;
 use crate::ui::views::figures::body;
 use crate::ui::widgets::{ChartState, Pane, wrap, write, write_at};
 use ratatui::buffer::Buffer;
@@ -27,10 +27,10 @@ const CAPTIONED: u16 = 24;
 const MIN_ROWS: u16 = 6;
 
 /// Draws the view and stores the areas of its parts for the mouse.
-pub(super) fn draw(view: &mut Explore, area: Rect, buffer: &mut Buffer, context: &Context) {
-    view.places = super::Places::default();
+pub(super) fn draw(view: &mut ExploreView, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
+    view.places = super::ExploreAreas::default();
     let Some(explorable) = view.list.get(view.open).cloned() else {
-        write(buffer, area, 0, "…", context.theme.style(Role::Dim));
+        write(buffer, area, 0, "…", context.theme.style(TextRole::Dim));
         return;
     };
     let wide = area.width >= WIDE[0] && area.height >= WIDE[1];
@@ -47,7 +47,7 @@ pub(super) fn draw(view: &mut Explore, area: Rect, buffer: &mut Buffer, context:
             Layout::vertical([Constraint::Fill(1), Constraint::Length(height)]).areas(right);
         draw_figures(view, figures, buffer, context);
         draw_words(&words, text, buffer, context);
-    } else if view.focus == Focus::List {
+    } else if view.focus == ExploreFocus::List {
         draw_list(view, area, buffer, context);
     } else if area.width >= 2 * SLIDERS {
         let [left, right] = beside(area, SLIDERS);
@@ -65,10 +65,10 @@ pub(super) fn draw(view: &mut Explore, area: Rect, buffer: &mut Buffer, context:
 /// Draws the sliders and below them the texts about what to try and to notice, one at a time if
 /// both do not fit.
 fn draw_left(
-    view: &mut Explore,
+    view: &mut ExploreView,
     area: Rect,
     buffer: &mut Buffer,
-    context: &Context,
+    context: &ViewContext,
     explorable: &Explorable,
 ) {
     let touched = view.sliders.values != explorable.defaults();
@@ -86,23 +86,23 @@ fn draw_left(
 }
 
 fn draw_sliders(
-    view: &mut Explore,
+    view: &mut ExploreView,
     area: Rect,
     buffer: &mut Buffer,
-    context: &Context,
+    context: &ViewContext,
     explorable: &Explorable,
 ) {
     let place = format!("{}/{}", view.open + 1, view.list.len());
     let note = if view.playing { context.theme.say("playing").into() } else { place };
     let inside = Pane::new(&explorable.title, context.theme).note(&note).draw(area, buffer);
-    let focused = view.focus == Focus::Sliders;
+    let focused = view.focus == ExploreFocus::Sliders;
     view.places.spots =
         sliders::draw(explorable, &view.sliders, focused, inside, buffer, context.theme);
 }
 
-fn draw_list(view: &mut Explore, area: Rect, buffer: &mut Buffer, context: &Context) {
+fn draw_list(view: &mut ExploreView, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
     let theme = context.theme;
-    let focused = view.focus == Focus::List;
+    let focused = view.focus == ExploreFocus::List;
     let inside = Pane::new("Explorables", theme).lit(focused).draw(area, buffer);
     let height = usize::from(inside.height);
     let most = view.list.len().saturating_sub(height);
@@ -112,20 +112,20 @@ fn draw_list(view: &mut Explore, area: Rect, buffer: &mut Buffer, context: &Cont
     {
         let open = index == view.open;
         let role = match (open, focused) {
-            (true, true) => Role::Selected,
-            (true, false) => Role::Accent,
-            (false, _) => Role::Text,
+            (true, true) => TextRole::Selected,
+            (true, false) => TextRole::Accent,
+            (false, _) => TextRole::Text,
         };
         let mark = if open { "›" } else { " " };
-        write(buffer, inside, row, mark, theme.style(Role::Accent));
+        write(buffer, inside, row, mark, theme.style(TextRole::Accent));
         let chapter = format!("{}", explorable.chapter);
-        write_at(buffer, inside, 2, row, &chapter, theme.style(Role::Dim));
+        write_at(buffer, inside, 2, row, &chapter, theme.style(TextRole::Dim));
         write_at(buffer, inside, 4, row, &explorable.title, theme.style(role));
     }
     (view.places.list, view.places.first) = (inside, first);
 }
 
-fn draw_figures(view: &mut Explore, area: Rect, buffer: &mut Buffer, context: &Context) {
+fn draw_figures(view: &mut ExploreView, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
     let Some(shown) = view.shown.take() else { return };
     let chosen: Vec<usize> = match view.alone {
         Some(index) if index < shown.figures.len() => vec![index],
@@ -144,12 +144,12 @@ fn draw_figures(view: &mut Explore, area: Rect, buffer: &mut Buffer, context: &C
 }
 
 fn draw_figure(
-    view: &mut Explore,
+    view: &mut ExploreView,
     figures: &[Figure],
     index: usize,
     area: Rect,
     buffer: &mut Buffer,
-    context: &Context,
+    context: &ViewContext,
 ) {
     let figure = &figures[index];
     let before = view.before.iter().find(|before| before.id == figure.id);
@@ -177,7 +177,7 @@ fn draw_figure(
     }
     let below = Rect { x: below.x + 1, width: below.width.saturating_sub(2), ..below };
     for (row, line) in (0..below.height).zip(&caption) {
-        write(buffer, below, row, line, context.theme.style(Role::Dim));
+        write(buffer, below, row, line, context.theme.style(TextRole::Dim));
     }
 }
 
@@ -301,7 +301,7 @@ fn words(
     explorable: &Explorable,
     width: u16,
     parts: [bool; 2],
-    context: &Context,
+    context: &ViewContext,
 ) -> Vec<[String; 2]> {
     let texts = [("Try", &explorable.to_try), ("Notice", &explorable.to_notice)];
     let mut lines = Vec::new();
@@ -316,7 +316,7 @@ fn words(
     lines
 }
 
-fn draw_words(lines: &[[String; 2]], area: Rect, buffer: &mut Buffer, context: &Context) {
+fn draw_words(lines: &[[String; 2]], area: Rect, buffer: &mut Buffer, context: &ViewContext) {
     let theme = context.theme;
     if area.height < 3 {
         return;
@@ -324,7 +324,7 @@ fn draw_words(lines: &[[String; 2]], area: Rect, buffer: &mut Buffer, context: &
     let inside = Pane::new("", theme).draw(area, buffer);
     let inside = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
     for (row, [head, line]) in (0..inside.height).zip(lines) {
-        write(buffer, inside, row, head, theme.style(Role::Accent));
-        write_at(buffer, inside, indent(inside.width), row, line, theme.style(Role::Text));
+        write(buffer, inside, row, head, theme.style(TextRole::Accent));
+        write_at(buffer, inside, indent(inside.width), row, line, theme.style(TextRole::Text));
     }
 }

@@ -5,10 +5,10 @@ mod slider_values;
 mod sliders;
 mod touch;
 
-use crate::protocol::{Command, Control, Event, Explorable, Explored, Figure, What};
+use crate::protocol::{Command, Event, Explorable, Explored, Figure, ProbeQuery, SliderKind};
 use crate::ui::effect::Effect;
 use crate::ui::language::Language;
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
 use crate::ui::views::figures::curves_in;
 use crate::ui::widgets::ChartState;
@@ -20,7 +20,7 @@ use sliders::Spot;
 
 /// The focus of the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Focus {
+enum ExploreFocus {
     #[default]
     Sliders,
     List,
@@ -28,7 +28,7 @@ enum Focus {
 
 /// The view.
 #[derive(Debug, Default)]
-pub(in crate::ui) struct Explore {
+pub(in crate::ui) struct ExploreView {
     /// The explorables, once they have been received.
     list: Vec<Explorable>,
     /// Index of the open one.
@@ -36,7 +36,7 @@ pub(in crate::ui) struct Explore {
     /// An id to open once the list is known.
     wanted: Option<String>,
     sliders: SliderValues,
-    focus: Focus,
+    focus: ExploreFocus,
     /// Index of the figure that is shown alone.
     alone: Option<usize>,
     playing: bool,
@@ -50,14 +50,14 @@ pub(in crate::ui) struct Explore {
     /// The state of the chart that is shown alone.
     chart: ChartState,
     /// Areas of the parts when they were last drawn.
-    places: Places,
+    places: ExploreAreas,
     /// The slider held by the mouse button, and the value that it paints.
     held: Option<(Spot, f64)>,
 }
 
 /// Areas of the parts when they were last drawn, for the mouse.
 #[derive(Debug, Default)]
-struct Places {
+struct ExploreAreas {
     spots: Vec<Spot>,
     /// The area of the list, and the index of its first row.
     list: Rect,
@@ -65,7 +65,7 @@ struct Places {
     figures: Vec<(usize, Rect)>,
 }
 
-impl Explore {
+impl ExploreView {
     /// The view, open at an explorable.
     pub(in crate::ui) fn opened(id: &str) -> Self {
         Self { wanted: Some(id.into()), ..Self::default() }
@@ -138,7 +138,8 @@ impl Explore {
     /// Advances time by a step; it stops at the end.
     fn play_on(&mut self) {
         let Some(explorable) = self.list.get(self.open) else { return };
-        let Some(time) = explorable.sliders.iter().position(|s| s.control == Control::Time) else {
+        let Some(time) = explorable.sliders.iter().position(|s| s.control == SliderKind::Time)
+        else {
             self.playing = false;
             return;
         };
@@ -153,7 +154,7 @@ impl Explore {
     /// Restarts from the beginning if time is at its end.
     fn toggle_play(&mut self) {
         let Some(explorable) = self.list.get(self.open) else { return };
-        let time = explorable.sliders.iter().position(|s| s.control == Control::Time);
+        let time = explorable.sliders.iter().position(|s| s.control == SliderKind::Time);
         let Some(time) = time else { return };
         self.playing = !self.playing;
         let slider = &explorable.sliders[time];
@@ -182,7 +183,7 @@ impl Explore {
             KeyCode::Home => self.open(0),
             KeyCode::End => self.open(usize::MAX),
             KeyCode::Enter | KeyCode::Esc | KeyCode::Right | KeyCode::Char('o' | 'l') => {
-                self.focus = Focus::Sliders;
+                self.focus = ExploreFocus::Sliders;
             }
             _ => return Effect::Ignored,
         }
@@ -207,7 +208,7 @@ impl Explore {
         let slider = explorable.sliders.get(values.selected);
         let [low, high] = slider.map_or([0.0; 2], |slider| [slider.low, slider.high]);
         let drawn = slider.is_some_and(slider_values::is_drawn);
-        let toggle = slider.is_some_and(|slider| slider.control == Control::Toggle);
+        let toggle = slider.is_some_and(|slider| slider.control == SliderKind::Toggle);
         match key.code {
             KeyCode::Up | KeyCode::Char('k') => values.move_vertically(false, explorable),
             KeyCode::Down | KeyCode::Char('j') => values.move_vertically(true, explorable),
@@ -254,7 +255,7 @@ impl Explore {
     }
 }
 
-impl View for Explore {
+impl View for ExploreView {
     fn id(&self) -> ViewId {
         ViewId::Explore
     }
@@ -285,14 +286,14 @@ impl View for Explore {
         ]
     }
 
-    fn probes(&self, _context: &Context) -> Vec<What> {
+    fn probes(&self, _context: &ViewContext) -> Vec<ProbeQuery> {
         Vec::new()
     }
 
-    fn key(&mut self, key: KeyEvent, _context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, _context: &ViewContext) -> Effect {
         match (key.code, self.focus) {
             _ if self.sliders.typed.is_some() => return self.slider_key(key),
-            (KeyCode::Esc, Focus::Sliders) if self.alone.is_some() => {
+            (KeyCode::Esc, ExploreFocus::Sliders) if self.alone.is_some() => {
                 (self.alone, self.chart) = (None, ChartState::default());
             }
             (KeyCode::Char('c'), _) if self.alone.is_some() => {
@@ -304,18 +305,18 @@ impl View for Explore {
             (KeyCode::Char('>'), _) => self.open(self.open + 1),
             (KeyCode::Char('p'), _) => self.toggle_play(),
             (KeyCode::Char('f'), _) => self.next_figure(),
-            (KeyCode::Char('o'), Focus::Sliders) => self.focus = Focus::List,
-            (code, Focus::List) => return self.list_key(code),
-            (_, Focus::Sliders) => return self.slider_key(key),
+            (KeyCode::Char('o'), ExploreFocus::Sliders) => self.focus = ExploreFocus::List,
+            (code, ExploreFocus::List) => return self.list_key(code),
+            (_, ExploreFocus::Sliders) => return self.slider_key(key),
         }
         Effect::Redraw
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &ViewContext) -> Effect {
         touch::touch(self, event)
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         draw::draw(self, area, buffer, context);
     }
 }

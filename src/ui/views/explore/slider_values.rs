@@ -1,6 +1,6 @@
 //! The values of an explorable's sliders, and the selected slider.
 
-use crate::protocol::{Control, Explorable, Slider};
+use crate::protocol::{Explorable, Slider, SliderKind};
 
 /// The values of an explorable's sliders, and the cursor.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +44,7 @@ impl SliderValues {
     /// Up or down: from row to row within a grid, otherwise from slider to slider.
     pub(super) fn move_vertically(&mut self, down: bool, explorable: &Explorable) {
         let Some(slider) = explorable.sliders.get(self.selected) else { return };
-        if let Control::Grid { width, .. } = slider.control {
+        if let SliderKind::Grid { width, .. } = slider.control {
             let width = (width as usize).max(1);
             if down && self.cursor + width < slider.default.len() {
                 self.cursor += width;
@@ -108,12 +108,12 @@ impl SliderValues {
         let Some(slider) = explorable.sliders.get(self.selected) else { return false };
         let place = explorable.place(self.selected);
         match &slider.control {
-            Control::Toggle => self.set(1.0 - self.values[place.start], explorable),
-            Control::Choice(names) => {
+            SliderKind::Toggle => self.set(1.0 - self.values[place.start], explorable),
+            SliderKind::Choice(names) => {
                 let next = (self.values[place.start] as usize + 1) % names.len().max(1);
                 self.set(next as f64, explorable);
             }
-            Control::Curve { presets } | Control::Grid { presets, .. } => {
+            SliderKind::Curve { presets } | SliderKind::Grid { presets, .. } => {
                 let now = &self.values[place.clone()];
                 let here = presets.iter().position(|(_, values)| values == now);
                 let next = here.map_or(0, |here| here + 1) % presets.len().max(1);
@@ -122,7 +122,7 @@ impl SliderValues {
                     self.set_at(self.selected, at, *value, explorable);
                 }
             }
-            Control::Range | Control::Time => return false,
+            SliderKind::Range | SliderKind::Time => return false,
         }
         true
     }
@@ -158,7 +158,7 @@ impl SliderValues {
 
 /// Whether a slider has several values.
 pub(super) fn is_drawn(slider: &Slider) -> bool {
-    matches!(slider.control, Control::Curve { .. } | Control::Grid { .. })
+    matches!(slider.control, SliderKind::Curve { .. } | SliderKind::Grid { .. })
 }
 
 /// Rounds away the floating-point error of counting in steps.
@@ -180,12 +180,12 @@ mod tests {
             default: vec![0.0],
             ..Slider::default()
         };
-        let toggle = Slider { low: 0.0, step: 1.0, control: Control::Toggle, ..line.clone() };
+        let toggle = Slider { low: 0.0, step: 1.0, control: SliderKind::Toggle, ..line.clone() };
         let presets = vec![("none".into(), vec![0.0; 4]), ("all".into(), vec![1.0; 4])];
         let grid = Slider {
             default: vec![0.0, 1.0, 0.0, 1.0],
             step: 0.5,
-            control: Control::Grid { width: 2, presets },
+            control: SliderKind::Grid { width: 2, presets },
             ..line.clone()
         };
         Explorable { sliders: vec![line, toggle, grid], ..Explorable::default() }

@@ -1,9 +1,9 @@
 //! Draws sliders, and finds the value under the mouse.
 
 use super::slider_values::SliderValues;
-use crate::protocol::{Control, Explorable, Slider};
+use crate::protocol::{Explorable, Slider, SliderKind};
 use crate::ui::numbers::exact;
-use crate::ui::theme::{Role, Theme};
+use crate::ui::theme::{TextRole, Theme};
 use crate::ui::widgets::{draw_track, share_at, write, write_at, write_right};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -36,8 +36,8 @@ pub(super) fn rows(explorable: &Explorable) -> u16 {
 fn height(slider: &Slider) -> u16 {
     let values = slider.default.len() as u32;
     match &slider.control {
-        Control::Curve { .. } => 1 + CURVE_ROWS,
-        Control::Grid { width, .. } => 1 + values.div_ceil((*width).max(1)) as u16,
+        SliderKind::Curve { .. } => 1 + CURVE_ROWS,
+        SliderKind::Grid { width, .. } => 1 + values.div_ceil((*width).max(1)) as u16,
         _ => 1,
     }
 }
@@ -79,7 +79,7 @@ pub(super) fn draw(
 }
 
 fn is_line(slider: &Slider) -> bool {
-    matches!(slider.control, Control::Range | Control::Time)
+    matches!(slider.control, SliderKind::Range | SliderKind::Time)
 }
 
 /// Draws one slider.
@@ -111,20 +111,20 @@ impl Painter<'_> {
         let slider = self.slider();
         let moved = self.values.moved == Some(self.index);
         let role = match (moved, self.is_selected()) {
-            (true, _) => Role::Accent,
-            (false, true) => Role::Title,
-            (false, false) => Role::Text,
+            (true, _) => TextRole::Accent,
+            (false, true) => TextRole::Title,
+            (false, false) => TextRole::Text,
         };
         if self.is_selected() {
-            write(buffer, rows, 0, "›", self.theme.style(Role::Accent));
+            write(buffer, rows, 0, "›", self.theme.style(TextRole::Accent));
         }
         write_at(buffer, rows, 2, 0, &slider.name, self.theme.style(role));
         self.write_value(rows, buffer, moved);
         match &slider.control {
-            Control::Range | Control::Time => self.line(rows, buffer),
-            Control::Toggle | Control::Choice(_) => Rect { height: 1, ..rows },
-            Control::Curve { .. } => self.curve(below(rows), buffer),
-            Control::Grid { width, .. } => self.grid(below(rows), *width as u16, buffer),
+            SliderKind::Range | SliderKind::Time => self.line(rows, buffer),
+            SliderKind::Toggle | SliderKind::Choice(_) => Rect { height: 1, ..rows },
+            SliderKind::Curve { .. } => self.curve(below(rows), buffer),
+            SliderKind::Grid { width, .. } => self.grid(below(rows), *width as u16, buffer),
         }
     }
 
@@ -137,12 +137,12 @@ impl Painter<'_> {
         let value = self.values().get(at).copied().unwrap_or(0.0);
         let text = match &slider.control {
             _ if typing => format!("{}_", typed.map_or("", String::as_str)),
-            Control::Toggle if value > 0.5 => format!("{} ━●", self.theme.say("on ")),
-            Control::Toggle => format!("{} ○─", self.theme.say("off")),
-            Control::Choice(names) => {
+            SliderKind::Toggle if value > 0.5 => format!("{} ━●", self.theme.say("on ")),
+            SliderKind::Toggle => format!("{} ○─", self.theme.say("off")),
+            SliderKind::Choice(names) => {
                 format!("‹ {} ›", names.get(value as usize).map_or("", String::as_str))
             }
-            Control::Curve { presets } | Control::Grid { presets, .. } => {
+            SliderKind::Curve { presets } | SliderKind::Grid { presets, .. } => {
                 let named = presets.iter().find(|(_, values)| values == self.values());
                 let name = named.map_or_else(|| self.theme.say("drawn"), |(name, _)| name.as_str());
                 if self.is_selected() {
@@ -154,9 +154,9 @@ impl Painter<'_> {
             _ => self.number(value),
         };
         let role = match (typing, moved) {
-            (true, _) => Role::Selected,
-            (false, true) => Role::Accent,
-            (false, false) => Role::Text,
+            (true, _) => TextRole::Selected,
+            (false, true) => TextRole::Accent,
+            (false, false) => TextRole::Text,
         };
         write_right(buffer, rows, 0, &text, self.theme.style(role));
     }
@@ -192,7 +192,8 @@ impl Painter<'_> {
             let share = (values[at] - slider.low) / (slider.high - slider.low);
             let eighths = (share * f64::from(8 * track.height)).round() as u16;
             let here = self.is_selected() && at == self.values.cursor;
-            let style = if here { self.theme.style(Role::Accent) } else { self.theme.series(0) };
+            let style =
+                if here { self.theme.style(TextRole::Accent) } else { self.theme.series(0) };
             for row in 0..track.height {
                 let filled = eighths.saturating_sub(8 * (track.height - 1 - row)).min(8);
                 let character = match filled {
@@ -200,7 +201,7 @@ impl Painter<'_> {
                     _ if !self.theme.unicode => '#',
                     eighths => EIGHTHS[usize::from(eighths - 1)],
                 };
-                let style = if filled == 0 { self.theme.style(Role::Border) } else { style };
+                let style = if filled == 0 { self.theme.style(TextRole::Border) } else { style };
                 let text = character.to_string();
                 write_at(buffer, track, column as u16, row, &text, style);
             }
@@ -218,7 +219,7 @@ impl Painter<'_> {
             let (column, row) = (at as u16 % width, at as u16 / width);
             let here = self.is_selected() && at == self.values.cursor;
             let style = if here {
-                self.theme.style(Role::Selected)
+                self.theme.style(TextRole::Selected)
             } else {
                 self.theme.shaded((0.6 * value / largest) as f32)
             };
@@ -248,17 +249,17 @@ pub(super) fn value_at(slider: &Slider, track: Rect, at: Position) -> Option<(us
         slider.low + steps * slider.step
     };
     match &slider.control {
-        Control::Range | Control::Time => Some((0, on_scale(share_at(track, at.x)))),
-        Control::Curve { .. } => {
+        SliderKind::Range | SliderKind::Time => Some((0, on_scale(share_at(track, at.x)))),
+        SliderKind::Curve { .. } => {
             let index = usize::from(x) * count / usize::from(track.width);
             let up = f64::from(track.height - 1 - y) / f64::from((track.height - 1).max(1));
             Some((index, on_scale(up)))
         }
-        Control::Grid { width, .. } => {
+        SliderKind::Grid { width, .. } => {
             let index = usize::from(y) * *width as usize + usize::from(x / CELL);
             (index < count && x / CELL < *width as u16).then_some((index, 0.0))
         }
-        Control::Toggle | Control::Choice(_) => None,
+        SliderKind::Toggle | SliderKind::Choice(_) => None,
     }
 }
 
@@ -283,7 +284,7 @@ mod tests {
             high: 1.0,
             step: 0.1,
             default: vec![0.0; 10],
-            control: Control::Curve { presets: Vec::new() },
+            control: SliderKind::Curve { presets: Vec::new() },
             ..Slider::default()
         };
         let track = Rect::new(0, 0, 20, 6);

@@ -16,14 +16,14 @@ fn list() -> Vec<Explorable> {
     let explorable = |id: &str| Explorable {
         id: id.into(),
         title: id.into(),
-        sliders: vec![line("w", Control::Range), line("step", Control::Time)],
+        sliders: vec![line("w", SliderKind::Range), line("step", SliderKind::Time)],
         ..Explorable::default()
     };
     vec![explorable("first"), explorable("second")]
 }
 
 /// The hub's answer: a curve of the first value, one of the second.
-fn answer(view: &mut Explore, command: Command) -> bool {
+fn answer(view: &mut ExploreView, command: Command) -> bool {
     let Command::Explore { id, values } = command else { panic!("another request") };
     if id.is_empty() {
         return view.answered(&Event::Explorables(list()), Language::English);
@@ -40,27 +40,27 @@ fn answer(view: &mut Explore, command: Command) -> bool {
     view.answered(&Event::Explored(Box::new(Explored { id, values, figures })), Language::English)
 }
 
-fn settle(view: &mut Explore) {
+fn settle(view: &mut ExploreView) {
     while let Some(request) = view.explore_request() {
         answer(view, request);
     }
 }
 
-fn opened(id: &str) -> Explore {
-    let mut view = Explore::opened(id);
+fn opened(id: &str) -> ExploreView {
+    let mut view = ExploreView::opened(id);
     settle(&mut view);
     view
 }
 
-fn press(view: &mut Explore, code: KeyCode) -> Effect {
+fn press(view: &mut ExploreView, code: KeyCode) -> Effect {
     let (run, theme) = (RunView::default(), Theme::default());
-    let context = Context::live(&run, &theme);
+    let context = ViewContext::live(&run, &theme);
     view.key(KeyEvent::from(code), &context)
 }
 
-fn draw(view: &mut Explore, width: u16, height: u16) -> Buffer {
+fn draw(view: &mut ExploreView, width: u16, height: u16) -> Buffer {
     let (run, theme) = (RunView::default(), Theme::default());
-    let context = Context::live(&run, &theme);
+    let context = ViewContext::live(&run, &theme);
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
     view.render(buffer.area, &mut buffer, &context);
     buffer
@@ -68,7 +68,7 @@ fn draw(view: &mut Explore, width: u16, height: u16) -> Buffer {
 
 #[test]
 fn requests_the_list_and_then_the_figures() {
-    let mut view = Explore::opened("second");
+    let mut view = ExploreView::opened("second");
     let request = view.explore_request().unwrap();
     assert_eq!(request, Command::Explore { id: String::new(), values: Vec::new() });
     assert_eq!(view.explore_request(), None, "one request at a time");

@@ -1,14 +1,14 @@
 //! Mouse handling for sliders, drawings, the list and the figures.
 
 use super::sliders::{Spot, value_at};
-use super::{Explore, Focus};
-use crate::protocol::Control;
+use super::{ExploreFocus, ExploreView};
+use crate::protocol::SliderKind;
 use crate::ui::effect::Effect;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
 /// Handles a mouse event.
-pub(super) fn touch(view: &mut Explore, event: MouseEvent) -> Effect {
+pub(super) fn touch(view: &mut ExploreView, event: MouseEvent) -> Effect {
     let at = Position::new(event.column, event.row);
     if view.alone.is_some() && view.chart.mouse(event) {
         return Effect::Redraw;
@@ -26,13 +26,13 @@ pub(super) fn touch(view: &mut Explore, event: MouseEvent) -> Effect {
     }
 }
 
-fn spot(view: &Explore, at: Position) -> Option<Spot> {
+fn spot(view: &ExploreView, at: Position) -> Option<Spot> {
     view.places.spots.iter().copied().find(|spot| spot.rows.contains(at))
 }
 
-fn take_hold(view: &mut Explore, at: Position, button: MouseButton) -> Effect {
+fn take_hold(view: &mut ExploreView, at: Position, button: MouseButton) -> Effect {
     if view.places.list.contains(at) {
-        view.focus = Focus::Sliders;
+        view.focus = ExploreFocus::Sliders;
         view.open(view.places.first + usize::from(at.y - view.places.list.y));
         return Effect::Redraw;
     }
@@ -44,18 +44,18 @@ fn take_hold(view: &mut Explore, at: Position, button: MouseButton) -> Effect {
     let (Some(spot), Some(explorable)) = (spot(view, at), view.list.get(view.open)) else {
         return Effect::Ignored;
     };
-    (view.focus, view.playing) = (Focus::Sliders, false);
+    (view.focus, view.playing) = (ExploreFocus::Sliders, false);
     view.sliders.select(spot.slider, explorable);
     let slider = &explorable.sliders[spot.slider];
     match slider.control {
-        Control::Toggle | Control::Choice(_) => {
+        SliderKind::Toggle | SliderKind::Choice(_) => {
             view.sliders.press(explorable);
         }
         // A click on the name of a drawing selects the next preset.
-        Control::Curve { .. } | Control::Grid { .. } if !spot.track.contains(at) => {
+        SliderKind::Curve { .. } | SliderKind::Grid { .. } if !spot.track.contains(at) => {
             view.sliders.press(explorable);
         }
-        Control::Grid { .. } => {
+        SliderKind::Grid { .. } => {
             let Some((cell, _)) = value_at(slider, spot.track, at) else {
                 return Effect::Redraw;
             };
@@ -64,7 +64,7 @@ fn take_hold(view: &mut Explore, at: Position, button: MouseButton) -> Effect {
             view.held = Some((spot, now + up));
             return drag(view, at);
         }
-        Control::Range | Control::Time if !spot.track.contains(at) => {}
+        SliderKind::Range | SliderKind::Time if !spot.track.contains(at) => {}
         _ => {
             view.held = Some((spot, 0.0));
             return drag(view, at);
@@ -74,7 +74,7 @@ fn take_hold(view: &mut Explore, at: Position, button: MouseButton) -> Effect {
 }
 
 /// Moves the dragged slider to where the mouse is.
-fn drag(view: &mut Explore, at: Position) -> Effect {
+fn drag(view: &mut ExploreView, at: Position) -> Effect {
     let (Some((spot, paint)), Some(explorable)) = (view.held, view.list.get(view.open)) else {
         return Effect::Ignored;
     };
@@ -82,10 +82,11 @@ fn drag(view: &mut Explore, at: Position) -> Effect {
     let Some((index, value)) = value_at(slider, spot.track, at) else {
         return Effect::Ignored;
     };
-    let value = if matches!(slider.control, Control::Grid { .. }) { paint } else { value };
+    let value = if matches!(slider.control, SliderKind::Grid { .. }) { paint } else { value };
     let earlier = view.sliders.cursor;
     view.sliders.cursor = index;
-    if matches!(slider.control, Control::Curve { .. }) && view.sliders.moved == Some(spot.slider) {
+    if matches!(slider.control, SliderKind::Curve { .. }) && view.sliders.moved == Some(spot.slider)
+    {
         // A fast drag skips columns, so set the values in between, too.
         let from = view.sliders.values[explorable.place(spot.slider).start + earlier];
         let span = index.abs_diff(earlier);
@@ -99,7 +100,7 @@ fn drag(view: &mut Explore, at: Position) -> Effect {
     Effect::Redraw
 }
 
-fn wheel(view: &mut Explore, at: Position, steps: f64) -> Effect {
+fn wheel(view: &mut ExploreView, at: Position, steps: f64) -> Effect {
     if view.places.list.contains(at) {
         let next = if steps > 0.0 { view.open.saturating_sub(1) } else { view.open + 1 };
         view.open(next);

@@ -3,10 +3,11 @@
 use super::{surface, wiring};
 use crate::protocol::{Bar, Cell, Curve, FigureBody, Scale};
 use crate::ui::numbers::short;
-use crate::ui::theme::Role;
-use crate::ui::view::Context;
+use crate::ui::theme::TextRole;
+use crate::ui::view::ViewContext;
 use crate::ui::widgets::{
-    Bars, ChartState, Line, LineChart, Raster, Row, Unit, wrap, write, write_at, write_right,
+    AxisUnit, Bars, ChartLine, ChartState, LineChart, NamedBar, Raster, wrap, write, write_at,
+    write_right,
 };
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -26,7 +27,7 @@ pub(in crate::ui::views) fn draw(
     before: Option<&FigureBody>,
     area: Rect,
     buffer: &mut Buffer,
-    context: &Context,
+    context: &ViewContext,
     scroll: &mut usize,
     state: &mut ChartState,
 ) {
@@ -37,7 +38,7 @@ pub(in crate::ui::views) fn draw(
                 marks: Vec::new(),
                 x_label,
                 x_unit: x_unit(curves),
-                y_unit: Unit::Plain,
+                y_unit: AxisUnit::Plain,
                 value_text: short,
                 log: *y_scale == Scale::Logarithmic,
                 log_x: *x_scale == Scale::Logarithmic,
@@ -57,8 +58,8 @@ pub(in crate::ui::views) fn draw(
                 lines,
                 marks: Vec::new(),
                 x_label,
-                x_unit: Unit::Plain,
-                y_unit: Unit::Plain,
+                x_unit: AxisUnit::Plain,
+                y_unit: AxisUnit::Plain,
                 value_text: short,
                 log: false,
                 log_x: false,
@@ -111,16 +112,16 @@ pub(in crate::ui::views) fn draw(
                 lines.iter().flat_map(|line| wrap_kept(line, area.width)).collect();
             let from = window(scroll, wrapped.len(), area.height);
             for (row, line) in (0..area.height).zip(&wrapped[from..]) {
-                write(buffer, area, row, line, context.theme.style(Role::Text));
+                write(buffer, area, row, line, context.theme.style(TextRole::Text));
             }
         }
     }
 }
 
 /// Curves over integers, such as epochs, have ticks only at integers.
-fn x_unit(curves: &[Curve]) -> Unit {
+fn x_unit(curves: &[Curve]) -> AxisUnit {
     let mut points = curves.iter().flat_map(|curve| &curve.points);
-    if points.all(|(x, _)| x.fract() == 0.0) { Unit::Whole } else { Unit::Plain }
+    if points.all(|(x, _)| x.fract() == 0.0) { AxisUnit::Whole } else { AxisUnit::Plain }
 }
 
 /// The first visible row of a list; clamps `scroll`.
@@ -141,7 +142,7 @@ fn draw_chart(
     buffer: &mut Buffer,
     state: &mut ChartState,
 ) {
-    let dim = chart.theme.style(Role::Dim);
+    let dim = chart.theme.style(TextRole::Dim);
     if area.height < LOW {
         // At the end of the legend, if there is room.
         chart.draw(area, buffer, state);
@@ -165,9 +166,9 @@ fn curves_of(body: Option<&FigureBody>) -> Option<&[Curve]> {
     }
 }
 
-fn lines(curves: &[Curve], before: Option<&[Curve]>, context: &Context) -> Vec<Line> {
+fn lines(curves: &[Curve], before: Option<&[Curve]>, context: &ViewContext) -> Vec<ChartLine> {
     let sign = if context.theme.unicode { '●' } else { '@' };
-    let line = |(index, curve): (usize, &Curve)| Line {
+    let line = |(index, curve): (usize, &Curve)| ChartLine {
         name: curve.name.clone(),
         sign: (curve.scatter && curve.points.len() <= FEW_POINTS).then_some(sign),
         lit: before.is_some_and(|before| before.get(index) != Some(curve)),
@@ -178,7 +179,7 @@ fn lines(curves: &[Curve], before: Option<&[Curve]>, context: &Context) -> Vec<L
         },
         style: context.theme.series(index),
         scatter: curve.scatter,
-        ..Line::default()
+        ..ChartLine::default()
     };
     curves.iter().enumerate().map(line).collect()
 }
@@ -188,7 +189,7 @@ fn draw_bars(
     bars: &[Bar],
     area: Rect,
     buffer: &mut Buffer,
-    context: &Context,
+    context: &ViewContext,
     scroll: &mut usize,
 ) {
     let theme = context.theme;
@@ -196,11 +197,11 @@ fn draw_bars(
     let least = if unit == "%" { 100.0 } else { 0.0 };
     let largest = bars.iter().map(|bar| bar.value.abs()).fold(least, f64::max);
     let from = window(scroll, bars.len(), area.height);
-    let rows = bars[from..].iter().map(|bar| Row {
+    let rows = bars[from..].iter().map(|bar| NamedBar {
         name: format!("{} {}", if bar.highlighted { "›" } else { " " }, bar.name),
         share: if largest > 0.0 { bar.value.abs() / largest } else { 0.0 },
         value: format!("{} {unit}", short(bar.value)).trim_end().to_string(),
-        style: if bar.highlighted { theme.style(Role::Accent) } else { theme.series(0) },
+        style: if bar.highlighted { theme.style(TextRole::Accent) } else { theme.series(0) },
     });
     (&Bars { rows: rows.collect(), theme: *theme }).render(area, buffer);
 }
@@ -211,7 +212,7 @@ fn table(
     before: Option<&[Vec<Cell>]>,
     area: Rect,
     buffer: &mut Buffer,
-    context: &Context,
+    context: &ViewContext,
     scroll: &mut usize,
 ) {
     let theme = context.theme;
@@ -225,7 +226,7 @@ fn table(
         .collect();
     let mut column = 0;
     for (title, width) in header.iter().zip(&widths) {
-        write_at(buffer, area, column, 0, title, theme.style(Role::Title));
+        write_at(buffer, area, column, 0, title, theme.style(TextRole::Title));
         column = column.saturating_add(width + 2);
     }
     let top = u16::from(!header.is_empty()).min(area.height);
@@ -239,10 +240,10 @@ fn table(
     for (line, (index, row)) in (0..below.height).zip(rows.iter().enumerate().skip(from)) {
         let mut column = 0;
         for (place, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let role = if cell.highlighted { Role::Accent } else { Role::Text };
+            let role = if cell.highlighted { TextRole::Accent } else { TextRole::Text };
             let mut style = theme.style(role);
             if changed(index, place, cell) {
-                style = style.patch(theme.style(Role::Selected));
+                style = style.patch(theme.style(TextRole::Selected));
             }
             write_at(buffer, below, column, line, &cell.text, style);
             column = u16::saturating_add(column, width + 2);
@@ -259,7 +260,7 @@ struct Pictures<'a> {
 
 impl Pictures<'_> {
     /// Draws the images as large as possible.
-    fn draw(&self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn draw(&self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
         let values = || self.images.iter().flat_map(|(_, pixels)| pixels);
         let largest = values().fold(f32::MIN_POSITIVE, |most, value| most.max(value.abs()));
@@ -284,7 +285,7 @@ impl Pictures<'_> {
                 Raster::image(pixels, self.size, largest, theme)
             };
             (&raster).render(picture, buffer);
-            write(buffer, place, height, name, theme.style(Role::Dim));
+            write(buffer, place, height, name, theme.style(TextRole::Dim));
         }
     }
 

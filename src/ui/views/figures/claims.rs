@@ -2,8 +2,8 @@
 
 use crate::protocol::Claim;
 use crate::ui::numbers::seconds;
-use crate::ui::theme::{Role, Theme};
-use crate::ui::view::Context;
+use crate::ui::theme::{TextRole, Theme};
+use crate::ui::view::ViewContext;
 use crate::ui::widgets::{Pane, wrap, write, write_at};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -15,15 +15,15 @@ pub(super) fn rows(claims: &[Claim], width: u16, theme: &Theme) -> u16 {
 }
 
 /// The lines of a claim: the sentence, then its values.
-fn lines(claim: &Claim, width: u16, theme: &Theme) -> Vec<(Role, String)> {
-    let (mark, role) = if claim.holds { ("✓", Role::Good) } else { ("✗", Role::Bad) };
+fn lines(claim: &Claim, width: u16, theme: &Theme) -> Vec<(TextRole, String)> {
+    let (mark, role) = if claim.holds { ("✓", TextRole::Good) } else { ("✗", TextRole::Bad) };
     let verdict = theme.say(if claim.holds { "holds" } else { "does not hold" });
     let seed = theme.fill("seed {}", &[&claim.seed]);
     let indented = width.saturating_sub(2);
     let mut lines = Vec::new();
     for (index, line) in wrap(&claim.claim, indented).into_iter().enumerate() {
         let start = if index == 0 { mark } else { " " };
-        lines.push((if index == 0 { role } else { Role::Text }, format!("{start} {line}")));
+        lines.push((if index == 0 { role } else { TextRole::Text }, format!("{start} {line}")));
     }
     let tolerance = match claim.tolerance.as_str() {
         "" => String::new(),
@@ -33,9 +33,9 @@ fn lines(claim: &Claim, width: u16, theme: &Theme) -> Vec<(Role, String)> {
     let measured = theme.fill("measured {}", &[&claim.measured]);
     let end = (role, format!("{verdict} · {seed} · {}", seconds(claim.seconds, theme)));
     let figures = if width >= 60 {
-        vec![(Role::Text, format!("{measured} · {expected}")), end]
+        vec![(TextRole::Text, format!("{measured} · {expected}")), end]
     } else {
-        vec![(Role::Dim, expected), (Role::Text, measured), end]
+        vec![(TextRole::Dim, expected), (TextRole::Text, measured), end]
     };
     for (role, text) in figures {
         lines.extend(wrap(&text, indented).into_iter().map(|line| (role, format!("  {line}"))));
@@ -44,7 +44,7 @@ fn lines(claim: &Claim, width: u16, theme: &Theme) -> Vec<(Role, String)> {
 }
 
 /// Draws the claims from a row on; clamps that row.
-pub(super) fn draw(area: Rect, buffer: &mut Buffer, context: &Context, scroll: &mut usize) {
+pub(super) fn draw(area: Rect, buffer: &mut Buffer, context: &ViewContext, scroll: &mut usize) {
     let (claims, theme) = (&context.run.claims, context.theme);
     let holding = claims.iter().filter(|claim| claim.holds).count();
     let note = if claims.is_empty() {
@@ -54,13 +54,13 @@ pub(super) fn draw(area: Rect, buffer: &mut Buffer, context: &Context, scroll: &
     };
     let inside = Pane::new("Claims", theme).note(&note).draw(area, buffer);
     if claims.is_empty() {
-        write(buffer, inside, 0, theme.say("none checked yet…"), theme.style(Role::Dim));
+        write(buffer, inside, 0, theme.say("none checked yet…"), theme.style(TextRole::Dim));
         return;
     }
-    let all: Vec<(Role, String)> = claims
+    let all: Vec<(TextRole, String)> = claims
         .iter()
         .flat_map(|claim| {
-            lines(claim, inside.width, theme).into_iter().chain([(Role::Dim, String::new())])
+            lines(claim, inside.width, theme).into_iter().chain([(TextRole::Dim, String::new())])
         })
         .collect();
     let height = usize::from(inside.height);
@@ -69,7 +69,7 @@ pub(super) fn draw(area: Rect, buffer: &mut Buffer, context: &Context, scroll: &
         let end = write(buffer, inside, row, line, theme.style(*role));
         let more = all.len() - 1 > *scroll + height;
         if row + 1 == inside.height && more && end + 4 <= inside.width {
-            write_at(buffer, inside, inside.width - 2, row, "▼", theme.style(Role::Dim));
+            write_at(buffer, inside, inside.width - 2, row, "▼", theme.style(TextRole::Dim));
         }
     }
 }

@@ -5,12 +5,12 @@ mod claims;
 mod surface;
 mod wiring;
 
-use crate::protocol::{Figure, FigureBody, What};
+use crate::protocol::{Figure, FigureBody, ProbeQuery};
 use crate::ui::effect::Effect;
 use crate::ui::experiment_name::ExperimentName;
 use crate::ui::numbers::duration;
-use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::TextRole;
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{ChartState, Pane, cut, wrap, write, write_at, write_right};
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent, MouseEventKind};
@@ -30,7 +30,7 @@ enum Panes {
 
 /// The view.
 #[derive(Debug, Default)]
-pub struct Figures {
+pub struct FiguresView {
     /// The id of the selected figure; the newest if there is none.
     chosen: Option<String>,
     /// Rows that a table, text or bar list is scrolled down.
@@ -46,46 +46,46 @@ const NAMED: u16 = 14;
 /// Maximum rows of the book's prediction.
 const SENTENCE: usize = 2;
 
-impl Figures {
+impl FiguresView {
     /// The experiment of the run.
-    fn experiment(&self, context: &Context) -> Option<&ExperimentName> {
+    fn experiment(&self, context: &ViewContext) -> Option<&ExperimentName> {
         let title = &context.run.info.as_ref()?.title;
         let id = title.split(" ·").next().unwrap_or(title);
         self.experiments.iter().find(|experiment| experiment.id == id)
     }
 
     /// Draws the experiment's name and the book's prediction; returns the rest of the area.
-    fn heading(&self, area: Rect, buffer: &mut Buffer, context: &Context) -> Rect {
+    fn heading(&self, area: Rect, buffer: &mut Buffer, context: &ViewContext) -> Rect {
         let theme = context.theme;
         let Some(experiment) = self.experiment(context).filter(|_| area.height >= NAMED) else {
             return area;
         };
         let ExperimentName { id, chapter, title, expected } = experiment;
         let line = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
-        let end = write(buffer, line, 0, id, theme.style(Role::Accent));
-        let end = write_at(buffer, line, end + 2, 0, title, theme.style(Role::Title));
+        let end = write(buffer, line, 0, id, theme.style(TextRole::Accent));
+        let end = write_at(buffer, line, end + 2, 0, title, theme.style(TextRole::Title));
         let chapter = theme.fill("chapter {}", &[chapter]);
-        write_at(buffer, line, end + 2, 0, &chapter, theme.style(Role::Dim));
+        write_at(buffer, line, end + 2, 0, &chapter, theme.style(TextRole::Dim));
         let sentence = wrap(&theme.fill("The book: {}", &[expected]), line.width);
         let rows = sentence.len().min(SENTENCE) as u16;
         for (row, text) in (1..=rows).zip(&sentence) {
             let more = row == rows && sentence.len() > SENTENCE;
             let whole = if more { format!("{text} …") } else { text.clone() };
             let text = shortened(&whole, usize::from(line.width));
-            write(buffer, line, row, &text, theme.style(Role::Text));
+            write(buffer, line, row, &text, theme.style(TextRole::Text));
         }
         Rect { y: area.y + 1 + rows, height: area.height - 1 - rows, ..area }
     }
 
     /// Lists the experiments if this run is not one.
-    fn list(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn list(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
         let inside = Pane::new("The book", theme).draw(area, buffer);
         let text = "This run is no experiment of the book, so it has no figures. `nntop book ID` \
                     runs one of these and shows its figures here:";
         let text = wrap(theme.say(text), inside.width);
         for (row, line) in (0..).zip(&text) {
-            write(buffer, inside, row, line, theme.style(Role::Text));
+            write(buffer, inside, row, line, theme.style(TextRole::Text));
         }
         let top = (text.len() as u16 + 1).min(inside.height);
         let below = Rect { y: inside.y + top, height: inside.height - top, ..inside };
@@ -96,15 +96,15 @@ impl Figures {
         let shown = self.experiments.iter().skip(self.scroll);
         for (row, experiment) in (0..below.height).zip(shown) {
             let chapter = experiment.chapter.to_string();
-            write(buffer, below, row, &chapter, theme.style(Role::Dim));
-            write_at(buffer, below, 2, row, experiment.id, theme.style(Role::Accent));
+            write(buffer, below, row, &chapter, theme.style(TextRole::Dim));
+            write_at(buffer, below, 2, row, experiment.id, theme.style(TextRole::Accent));
             let room = usize::from(below.width.saturating_sub(titles));
             let title = shortened(experiment.title, room);
-            write_at(buffer, below, titles, row, &title, theme.style(Role::Text));
+            write_at(buffer, below, titles, row, &title, theme.style(TextRole::Text));
         }
         if self.experiments.len() > self.scroll + height && below.height > 0 {
             let more = format!(" ▼ {} ", theme.say("more: ↓ or PgDn"));
-            write_right(buffer, below, below.height - 1, &more, theme.style(Role::Accent));
+            write_right(buffer, below, below.height - 1, &more, theme.style(TextRole::Accent));
         }
     }
 
@@ -129,7 +129,7 @@ impl Figures {
     }
 
     /// The areas of the figure and of the claims; empty without room or content.
-    fn split(&self, area: Rect, context: &Context) -> [Rect; 2] {
+    fn split(&self, area: Rect, context: &ViewContext) -> [Rect; 2] {
         let claims = &context.run.claims;
         let wide = area.width >= 90;
         match self.panes {
@@ -147,7 +147,7 @@ impl Figures {
         }
     }
 
-    fn figure(&mut self, area: Rect, buffer: &mut Buffer, context: &Context, index: usize) {
+    fn figure(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext, index: usize) {
         let theme = context.theme;
         let figures = &context.run.figures;
         let figure = &figures[index];
@@ -168,12 +168,12 @@ impl Figures {
         body::draw(&figure.body, None, picture, buffer, context, scroll, chart);
         let below = Rect { x: below.x + 1, width: below.width.saturating_sub(2), ..below };
         for (row, line) in (1..below.height).zip(&caption) {
-            write(buffer, below, row, line, theme.style(Role::Dim));
+            write(buffer, below, row, line, theme.style(TextRole::Dim));
         }
     }
 }
 
-impl View for Figures {
+impl View for FiguresView {
     fn id(&self) -> ViewId {
         ViewId::Book
     }
@@ -195,11 +195,11 @@ impl View for Figures {
         ]
     }
 
-    fn probes(&self, _context: &Context) -> Vec<What> {
+    fn probes(&self, _context: &ViewContext) -> Vec<ProbeQuery> {
         Vec::new()
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, context: &ViewContext) -> Effect {
         let figures = &context.run.figures;
         let here = self.index(figures).unwrap_or(0);
         match key.code {
@@ -235,7 +235,7 @@ impl View for Figures {
         }
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &ViewContext) -> Effect {
         if self.chart.mouse(event) {
             return Effect::Redraw;
         }
@@ -246,7 +246,7 @@ impl View for Figures {
         }
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let run = context.run;
         let is_training = run.info.as_ref().is_some_and(|info| info.epochs > 0);
         if run.figures.is_empty() && is_training && self.experiment(context).is_none() {
@@ -283,7 +283,7 @@ pub(super) fn curves_in(figure: Option<&Figure>) -> usize {
     }
 }
 
-fn nothing(area: Rect, buffer: &mut Buffer, context: &Context) {
+fn nothing(area: Rect, buffer: &mut Buffer, context: &ViewContext) {
     let inside = Pane::new("The book", context.theme).draw(area, buffer);
     let text = if context.run.outcome.is_some() {
         "The experiment ended before it had a figure."
@@ -297,7 +297,7 @@ fn nothing(area: Rect, buffer: &mut Buffer, context: &Context) {
         lines.push(context.theme.fill("{} left for the network in training", &[&left]));
     }
     for (row, line) in (0..).zip(lines) {
-        write(buffer, inside, row, &line, context.theme.style(Role::Dim));
+        write(buffer, inside, row, &line, context.theme.style(TextRole::Dim));
     }
 }
 
@@ -315,15 +315,15 @@ mod tests {
         run
     }
 
-    fn press(view: &mut Figures, run: &RunView, code: KeyCode) {
+    fn press(view: &mut FiguresView, run: &RunView, code: KeyCode) {
         let theme = Theme::default();
-        let context = Context::live(run, &theme);
+        let context = ViewContext::live(run, &theme);
         view.key(KeyEvent::from(code), &context);
     }
 
     #[test]
     fn shows_the_newest_figure_until_one_is_chosen() {
-        let mut view = Figures::default();
+        let mut view = FiguresView::default();
         assert_eq!(view.index(&[]), None);
         let two = run(&["cost", "accuracy"]);
         assert_eq!(view.index(&two.figures), Some(1));
@@ -336,7 +336,7 @@ mod tests {
 
     #[test]
     fn paging_stops_at_both_ends() {
-        let (mut view, two) = (Figures::default(), run(&["a", "b"]));
+        let (mut view, two) = (FiguresView::default(), run(&["a", "b"]));
         for _ in 0..3 {
             press(&mut view, &two, KeyCode::Right);
         }

@@ -2,7 +2,7 @@
 
 use crate::protocol::Curve;
 use crate::ui::numbers::short;
-use crate::ui::theme::{Role, Theme};
+use crate::ui::theme::{TextRole, Theme};
 use crate::ui::widgets::{Raster, write, write_at, write_right};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -135,7 +135,7 @@ impl Surface<'_> {
     }
 
     fn legend(&self, area: Rect, buffer: &mut Buffer, theme: &Theme, [low, high]: [f32; 2]) {
-        let dim = theme.style(Role::Dim);
+        let dim = theme.style(TextRole::Dim);
         let mut column = write(buffer, area, 0, self.labels[1], dim) + 2;
         for (index, path) in self.paths.iter().enumerate().filter(|(_, path)| !path.name.is_empty())
         {
@@ -151,7 +151,7 @@ impl Surface<'_> {
     }
 
     fn axes(&self, area: Rect, map: Rect, buffer: &mut Buffer, theme: &Theme) {
-        let dim = theme.style(Role::Dim);
+        let dim = theme.style(TextRole::Dim);
         let [x, y] = self.ranges;
         let number = |value: f64| format!("{:>7}", short(value));
         let side = Rect { width: MARGIN - 1, ..area };

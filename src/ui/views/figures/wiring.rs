@@ -1,7 +1,7 @@
 //! Draws neurons or gates as boxes, and the wires between them.
 
 use crate::protocol::{Neuron, Wire};
-use crate::ui::theme::{ColorDepth, Role, Theme};
+use crate::ui::theme::{ColorDepth, TextRole, Theme};
 use crate::ui::widgets::write;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -148,7 +148,7 @@ fn draw_wires(wires: &[Route], lit: bool, area: Rect, buffer: &mut Buffer, theme
 }
 
 fn style(lit: bool, theme: &Theme) -> Style {
-    theme.style(if lit { Role::Accent } else { Role::Border })
+    theme.style(if lit { TextRole::Accent } else { TextRole::Border })
 }
 
 fn label(wire: &Wire, route: Route, area: Rect, buffer: &mut Buffer, theme: &Theme) {
@@ -161,13 +161,13 @@ fn label(wire: &Wire, route: Route, area: Rect, buffer: &mut Buffer, theme: &The
     let y = (y1 + route.label * (y2 - y1)) as u16;
     let x = x.saturating_sub(width / 2).min(area.width - width);
     let place = Rect { x: area.x + x, y: area.y + y.min(area.height - 1), width, height: 1 };
-    let role = if wire.lit { Role::Title } else { Role::Dim };
+    let role = if wire.lit { TextRole::Title } else { TextRole::Dim };
     write(buffer, place, 0, &wire.label, Style::reset().patch(theme.style(role)));
 }
 
 fn draw_neuron(neuron: &Neuron, at: Rect, buffer: &mut Buffer, theme: &Theme) {
     let border = style(neuron.lit, theme);
-    let role = if neuron.lit { Role::Title } else { Role::Dim };
+    let role = if neuron.lit { TextRole::Title } else { TextRole::Dim };
     let inside = Style::reset().patch(theme.style(role));
     for position in at.positions() {
         buffer[position].reset();

@@ -10,7 +10,7 @@ const MAX_SPACING: u16 = 5;
 
 /// The units of a layer in one or more columns.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Column {
+pub(super) struct UnitColumn {
     /// Index among all layers.
     pub layer: u32,
     /// Shape (maps, height, width) of its output.
@@ -32,7 +32,7 @@ pub(super) fn units(shape: [u32; 3]) -> usize {
     if height > 1 { maps as usize } else { (maps * width) as usize }
 }
 
-impl Column {
+impl UnitColumn {
     /// Lays out a layer in an area: centred, in as few columns as possible.
     pub(super) fn new(layer: u32, shape: [u32; 3], area: Rect) -> Self {
         let count = units(shape).max(1);
@@ -122,7 +122,7 @@ mod tests {
         ) {
             let shape = if vector { [1, 1, maps * side] } else { [maps, side, side] };
             let area = Rect::new(3, 2, width, height);
-            let column = Column::new(0, shape, area);
+            let column = UnitColumn::new(0, shape, area);
             prop_assert_eq!(column.area.intersection(area), column.area);
             for unit in 0..column.shown {
                 let place = column.place(unit);

@@ -1,11 +1,11 @@
 //! Draws the network view.
 
-use super::column::{Column, units};
+use super::column::{UnitColumn, units};
 use super::{ForwardPass, all_weights, contributions, rows};
-use crate::protocol::{LayerInfo, What};
+use crate::protocol::{LayerInfo, ProbeQuery};
 use crate::ui::numbers::signed;
-use crate::ui::theme::{Role, Theme};
-use crate::ui::view::Context;
+use crate::ui::theme::{TextRole, Theme};
+use crate::ui::view::ViewContext;
 use crate::ui::widgets::{Pane, Raster, write, write_at};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -33,12 +33,12 @@ pub(super) fn draw(
     chosen: Option<(u32, usize)>,
     area: Rect,
     buffer: &mut Buffer,
-    context: &Context,
-) -> Vec<Column> {
+    context: &ViewContext,
+) -> Vec<UnitColumn> {
     let theme = context.theme;
     let Some(pass) = ForwardPass::new(context) else {
         let inside = Pane::new("Network", theme).draw(area, buffer);
-        let activations = context.frame(&What::Activations { index: context.digit });
+        let activations = context.frame(&ProbeQuery::Activations { index: context.digit });
         context.write_missing(activations, inside, buffer);
         return Vec::new();
     };
@@ -74,7 +74,7 @@ fn is_drawn(info: &LayerInfo) -> bool {
 }
 
 /// Columns for as many layers as fit around the selected one.
-fn lay_out(pass: &ForwardPass, selected: u32, inside: Rect) -> Vec<Column> {
+fn lay_out(pass: &ForwardPass, selected: u32, inside: Rect) -> Vec<UnitColumn> {
     let drawn: Vec<u32> = (0_u32..)
         .zip(pass.layers)
         .filter(|(index, info)| is_drawn(info) || *index == selected)
@@ -99,7 +99,7 @@ fn lay_out(pass: &ForwardPass, selected: u32, inside: Rect) -> Vec<Column> {
             width: width.saturating_sub(if at == 0 { width / 3 + 2 } else { gap }),
             height: inside.height - top,
         };
-        let mut column = Column::new(layer, shape, area.intersection(inside));
+        let mut column = UnitColumn::new(layer, shape, area.intersection(inside));
         // There is no layer beside the last one.
         let last = at + 1 == shown.len();
         let end = if last { inside.right() } else { (x + width).max(column.area.x + 8) };
@@ -119,7 +119,7 @@ fn share(shape: [u32; 3], pass: &ForwardPass, shown: &[u32], room: u16) -> u16 {
 }
 
 /// A connection between units of two columns, and its contribution: weight × activation.
-struct Connection {
+struct Edge {
     from: usize,
     to: usize,
     adds: f32,
@@ -128,22 +128,22 @@ struct Connection {
 /// Draws the strongest connections between two adjacent layers, in faint colours.
 fn strongest(
     pass: &ForwardPass,
-    pair: &[Column],
+    pair: &[UnitColumn],
     inside: Rect,
     buffer: &mut Buffer,
-    context: &Context,
+    context: &ViewContext,
 ) {
     let [before, after] = pair else { return };
     let Some(what) = all_weights(pass.layers, after.layer).filter(|_| before.shape[1] == 1) else {
         return;
     };
     let input = pass.input(after.layer);
-    let mut connections: Vec<Connection> = rows(context, &what)
+    let mut connections: Vec<Edge> = rows(context, &what)
         .iter()
         .enumerate()
         .flat_map(|(to, row)| {
             let pairs = row.values.iter().zip(&input).enumerate();
-            pairs.map(move |(from, (weight, input))| Connection { from, to, adds: weight * input })
+            pairs.map(move |(from, (weight, input))| Edge { from, to, adds: weight * input })
         })
         .collect();
     connections.sort_by(|a, b| b.adds.abs().total_cmp(&a.adds.abs()));
@@ -155,20 +155,20 @@ fn strongest(
 fn incoming(
     pass: &ForwardPass,
     (layer, unit): (u32, usize),
-    columns: &[Column],
+    columns: &[UnitColumn],
     inside: Rect,
     buffer: &mut Buffer,
-    context: &Context,
+    context: &ViewContext,
 ) {
     let Some(at) = columns.iter().position(|column| column.layer == layer) else { return };
     let Some(before) = at.checked_sub(1).map(|before| &columns[before]) else { return };
     let Some(adds) = contributions(context, pass, layer, unit) else { return };
     let [_, height, width] = before.shape;
     let map = if height > 1 { (height * width) as usize } else { 1 };
-    let mut connections: Vec<Connection> = adds
+    let mut connections: Vec<Edge> = adds
         .chunks(map)
         .enumerate()
-        .map(|(from, adds)| Connection { from, to: unit, adds: adds.iter().sum() })
+        .map(|(from, adds)| Edge { from, to: unit, adds: adds.iter().sum() })
         .collect();
     connections.sort_by(|a, b| b.adds.abs().total_cmp(&a.adds.abs()));
     connections.truncate(SELECTED);
@@ -177,8 +177,8 @@ fn incoming(
 
 /// Draws connections, the strongest last; `brightness` is the colour of the strongest, from 0 to 1.
 fn lines(
-    connections: &[Connection],
-    [before, after]: [&Column; 2],
+    connections: &[Edge],
+    [before, after]: [&UnitColumn; 2],
     inside: Rect,
     buffer: &mut Buffer,
     theme: &Theme,
@@ -217,11 +217,11 @@ fn lines(
 /// Draws a layer's name and its units; the brightness of a unit is its activation.
 fn layer(
     pass: &ForwardPass,
-    column: &Column,
+    column: &UnitColumn,
     selected: (u32, usize),
     inside: Rect,
     buffer: &mut Buffer,
-    context: &Context,
+    context: &ViewContext,
 ) {
     let theme = context.theme;
     let tensor = &pass.activations[column.layer as usize];
@@ -229,7 +229,7 @@ fn layer(
     let largest = tensor.values.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
     if column.area.y > inside.y {
         let name = &pass.layers[column.layer as usize].name;
-        let role = if column.layer == selected.0 { Role::Accent } else { Role::Dim };
+        let role = if column.layer == selected.0 { TextRole::Accent } else { TextRole::Dim };
         let count = units(tensor.shape);
         let more = if column.shown < count {
             theme.fill("{} ({} of {})", &[name, &column.shown, &count])
@@ -274,7 +274,7 @@ fn dot(activation: f32, place: Rect, selected: bool, buffer: &mut Buffer, theme:
         Color::Reset => Style::default(),
         color => Style::default().fg(color),
     };
-    let style = if selected { style.patch(theme.style(Role::Accent)) } else { style };
+    let style = if selected { style.patch(theme.style(TextRole::Accent)) } else { style };
     let symbol = match (theme.unicode, activation) {
         (true, 0.5..) => "●",
         (true, _) if selected => "◉",
@@ -291,18 +291,18 @@ fn dot(activation: f32, place: Rect, selected: bool, buffer: &mut Buffer, theme:
 fn mark(place: Rect, buffer: &mut Buffer, inside: Rect, theme: &Theme) {
     if place.x > inside.x {
         let before = Rect { x: place.x - 1, width: 1, ..place };
-        write(buffer, before, place.height / 2, "▶", theme.style(Role::Accent));
+        write(buffer, before, place.height / 2, "▶", theme.style(TextRole::Accent));
     }
 }
 
 /// Writes the names and activations of the outputs beside them.
 fn outputs(
     pass: &ForwardPass,
-    column: &Column,
+    column: &UnitColumn,
     selected: (u32, usize),
     inside: Rect,
     buffer: &mut Buffer,
-    context: &Context,
+    context: &ViewContext,
 ) {
     let theme = context.theme;
     let values = &pass.activations[column.layer as usize].values;
@@ -314,11 +314,11 @@ fn outputs(
         }
         let class = unit as u32;
         let (mark, role) = match (class == pass.card.prediction, class == pass.card.label) {
-            (true, true) => (" ✓", Role::Good),
-            (true, false) => (" ✗", Role::Bad),
-            (false, true) => (" ‹", Role::Good),
-            (false, false) if (column.layer, unit) == selected => ("", Role::Accent),
-            (false, false) => ("", Role::Dim),
+            (true, true) => (" ✓", TextRole::Good),
+            (true, false) => (" ✗", TextRole::Bad),
+            (false, true) => (" ‹", TextRole::Good),
+            (false, false) if (column.layer, unit) == selected => ("", TextRole::Accent),
+            (false, false) => ("", TextRole::Dim),
         };
         let text = format!("{:.5} {value:.2}{mark}", context.class(class));
         let start = place.x - inside.x + 2;
@@ -332,7 +332,7 @@ fn digit_and_contributions(
     selected: (u32, usize),
     area: Rect,
     buffer: &mut Buffer,
-    context: &Context,
+    context: &ViewContext,
 ) {
     let theme = context.theme;
     let info = context.run.info.as_ref();
@@ -373,10 +373,10 @@ fn digit_and_contributions(
 }
 
 /// Draws the filter of a unit of a convolutional layer.
-fn filter((layer, unit): (u32, usize), area: Rect, buffer: &mut Buffer, context: &Context) {
+fn filter((layer, unit): (u32, usize), area: Rect, buffer: &mut Buffer, context: &ViewContext) {
     let theme = context.theme;
     let Some(tensor) = rows(context, &super::one(layer, unit)).first() else {
-        write(buffer, area, 0, theme.say("no weights of its own"), theme.style(Role::Dim));
+        write(buffer, area, 0, theme.say("no weights of its own"), theme.style(TextRole::Dim));
         return;
     };
     let largest = tensor.values.iter().fold(f32::MIN_POSITIVE, |most, w| most.max(w.abs()));
@@ -397,7 +397,7 @@ fn contribution_list(
     order.sort_by(|&a, &b| adds[b].abs().total_cmp(&adds[a].abs()));
     let total: f32 = adds.iter().sum();
     let heading = theme.fill("they add up to {}", &[&signed(total)]);
-    write(buffer, area, 0, &heading, theme.style(Role::Dim));
+    write(buffer, area, 0, &heading, theme.style(TextRole::Dim));
     for (row, &unit) in (1..area.height).zip(&order) {
         let color = theme.diverging(0.8 * adds[unit].signum());
         let style =
@@ -409,7 +409,7 @@ fn contribution_list(
         let texts =
             [theme.fill("unit {} at {}", &[&unit, &activation]), theme.fill("unit {}", &[&unit])];
         if let Some(text) = texts.iter().find(|text| text.width() <= room) {
-            write_at(buffer, area, end + 2, row, text, theme.style(Role::Text));
+            write_at(buffer, area, end + 2, row, text, theme.style(TextRole::Text));
         }
     }
 }

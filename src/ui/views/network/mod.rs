@@ -7,11 +7,11 @@
 mod column;
 mod draw;
 
-use crate::protocol::{Card, Content, Frame, LayerInfo, Tensor, What};
+use crate::protocol::{Card, Content, Frame, LayerInfo, ProbeQuery, Tensor};
 use crate::ui::effect::Effect;
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
-use column::{Column, units};
+use column::{UnitColumn, units};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -21,11 +21,11 @@ const MAX_WEIGHTS: u64 = 128 * 128;
 
 /// The view.
 #[derive(Debug, Default)]
-pub struct Network {
+pub struct NetworkView {
     /// The selected layer and unit; the predicted output if none is selected.
     chosen: Option<(u32, usize)>,
     /// The columns of the layers when they were last drawn.
-    columns: Vec<Column>,
+    columns: Vec<UnitColumn>,
 }
 
 /// The activations of all layers for one image.
@@ -40,12 +40,12 @@ struct ForwardPass<'a> {
 }
 
 impl<'a> ForwardPass<'a> {
-    fn new(context: &Context<'a>) -> Option<Self> {
+    fn new(context: &ViewContext<'a>) -> Option<Self> {
         let info = context.run.info.as_ref()?;
         let (layers, channels) = (&info.layers, info.channels());
-        let frame = context.frame(&What::Activations { index: context.digit })?;
+        let frame = context.frame(&ProbeQuery::Activations { index: context.digit })?;
         let Content::Activations { layers: activations } = &frame.content else { return None };
-        let digit = context.frame(&What::Digit { index: context.digit })?;
+        let digit = context.frame(&ProbeQuery::Digit { index: context.digit })?;
         let Content::Digit { card, .. } = &digit.content else { return None };
         let pass = Self { frame, layers, activations, card, channels };
         (activations.len() == layers.len()).then_some(pass)
@@ -76,7 +76,7 @@ impl<'a> ForwardPass<'a> {
 }
 
 /// The known incoming weights of a layer's units, starting at `first`.
-fn rows<'a>(context: &Context<'a>, what: &What) -> &'a [Tensor] {
+fn rows<'a>(context: &ViewContext<'a>, what: &ProbeQuery) -> &'a [Tensor] {
     match context.frame(what).map(|frame| &frame.content) {
         Some(Content::Weights { rows, .. }) => rows,
         _ => &[],
@@ -84,22 +84,22 @@ fn rows<'a>(context: &Context<'a>, what: &What) -> &'a [Tensor] {
 }
 
 /// The probe of all weights of a layer, if there are few enough to draw.
-fn all_weights(layers: &[LayerInfo], layer: u32) -> Option<What> {
+fn all_weights(layers: &[LayerInfo], layer: u32) -> Option<ProbeQuery> {
     let info = layers.get(layer as usize).filter(|info| info.output[1] == 1)?;
     let first = layer == 0;
     let few = info.weights > 0 && info.weights <= MAX_WEIGHTS && !first;
-    few.then(|| What::Weights { layer, first: 0, count: units(info.output) as u32 })
+    few.then(|| ProbeQuery::Weights { layer, first: 0, count: units(info.output) as u32 })
 }
 
 /// The incoming weights of one unit.
-fn one(layer: u32, unit: usize) -> What {
-    What::Weights { layer, first: unit as u32, count: 1 }
+fn one(layer: u32, unit: usize) -> ProbeQuery {
+    ProbeQuery::Weights { layer, first: unit as u32, count: 1 }
 }
 
 /// The contribution weight × activation of each input to a unit's weighted input. `None` if the
 /// layer is not dense or its weights are not known yet.
 fn contributions(
-    context: &Context,
+    context: &ViewContext,
     pass: &ForwardPass,
     layer: u32,
     unit: usize,
@@ -111,7 +111,7 @@ fn contributions(
         .then(|| row.values.iter().zip(input).map(|(weight, input)| weight * input).collect())
 }
 
-impl Network {
+impl NetworkView {
     /// Moves the selection by a number of columns, to the unit at the same height.
     fn go_across(&mut self, step: isize, pass: &ForwardPass) -> Effect {
         let (layer, unit) = pass.selected(self.chosen);
@@ -131,7 +131,7 @@ impl Network {
     }
 
     /// Selects the unit of the previous layer that contributes most to the selected one.
-    fn go_to_strongest_input(&mut self, context: &Context, pass: &ForwardPass) -> Effect {
+    fn go_to_strongest_input(&mut self, context: &ViewContext, pass: &ForwardPass) -> Effect {
         let (layer, unit) = pass.selected(self.chosen);
         let Some(before) = layer.checked_sub(1) else { return Effect::Redraw };
         let Some(contributions) = contributions(context, pass, layer, unit) else {
@@ -146,7 +146,7 @@ impl Network {
     }
 }
 
-impl View for Network {
+impl View for NetworkView {
     fn id(&self) -> ViewId {
         ViewId::Network
     }
@@ -168,9 +168,9 @@ impl View for Network {
         ]
     }
 
-    fn probes(&self, context: &Context) -> Vec<What> {
+    fn probes(&self, context: &ViewContext) -> Vec<ProbeQuery> {
         let index = context.digit;
-        let mut probes = vec![What::Activations { index }, What::Digit { index }];
+        let mut probes = vec![ProbeQuery::Activations { index }, ProbeQuery::Digit { index }];
         let Some(info) = &context.run.info else { return probes };
         let layers = 0..info.layers.len() as u32;
         probes.extend(layers.filter_map(|layer| all_weights(&info.layers, layer)));
@@ -184,7 +184,7 @@ impl View for Network {
         probes
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, context: &ViewContext) -> Effect {
         match key.code {
             KeyCode::PageUp => return Effect::SelectDigit(context.digit.saturating_sub(1)),
             KeyCode::PageDown => return Effect::SelectDigit(context.digit + 1),
@@ -205,7 +205,7 @@ impl View for Network {
         }
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &ViewContext) -> Effect {
         let at = Position::new(event.column, event.row);
         if event.kind != MouseEventKind::Down(MouseButton::Left) {
             return Effect::Ignored;
@@ -215,7 +215,7 @@ impl View for Network {
         hit.map_or(Effect::Ignored, |_| Effect::Redraw)
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         self.columns = draw::draw(self.chosen, area, buffer, context);
     }
 }

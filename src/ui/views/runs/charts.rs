@@ -4,8 +4,10 @@ use super::drawing::number;
 use super::run_list::{RunList, shown, strip_common_path};
 use crate::protocol::{CurveQuery, CurveSet, Grouping, RunAxis, RunCurve, Spread};
 use crate::ui::numbers::short;
-use crate::ui::theme::{Role, Theme};
-use crate::ui::widgets::{ChartState, Line, LineChart, Mark, Pane, Unit, margin_around, write};
+use crate::ui::theme::{TextRole, Theme};
+use crate::ui::widgets::{
+    AxisUnit, ChartLine, ChartState, LineChart, Pane, VerticalMark, margin_around, write,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -76,11 +78,11 @@ pub fn axis_name(axis: RunAxis) -> &'static str {
 }
 
 /// The unit of an axis.
-fn unit(axis: RunAxis) -> Unit {
+fn unit(axis: RunAxis) -> AxisUnit {
     match axis {
-        RunAxis::Step | RunAxis::Epoch => Unit::Plain,
-        RunAxis::Relative | RunAxis::Process => Unit::Duration,
-        RunAxis::Wall => Unit::Clock,
+        RunAxis::Step | RunAxis::Epoch => AxisUnit::Plain,
+        RunAxis::Relative | RunAxis::Process => AxisUnit::Duration,
+        RunAxis::Wall => AxisUnit::Clock,
     }
 }
 
@@ -140,7 +142,7 @@ fn rounded_up([low, high]: [f64; 2]) -> f64 {
 
 /// A chart to draw.
 #[derive(Clone, Copy, Debug)]
-pub struct Chart<'a> {
+pub struct MetricChart<'a> {
     pub metric: &'a str,
     pub set: &'a CurveSet,
     pub options: &'a ChartOptions,
@@ -150,7 +152,7 @@ pub struct Chart<'a> {
     pub drag: Option<[u16; 2]>,
 }
 
-impl Chart<'_> {
+impl MetricChart<'_> {
     /// Draws the chart; returns the area and x range of the curves.
     pub fn draw(
         &self,
@@ -163,7 +165,7 @@ impl Chart<'_> {
         let title = shown(self.metric, usize::from(area.width.saturating_sub(8)));
         let inside = Pane::new(&title, theme).lit(self.lit).draw(area, buffer);
         let Some((x, y)) = ranges(self.set, options) else {
-            write(buffer, inside, 0, theme.say("no values to draw"), theme.style(Role::Dim));
+            write(buffer, inside, 0, theme.say("no values to draw"), theme.style(TextRole::Dim));
             return ChartState::default();
         };
         let window =
@@ -173,7 +175,7 @@ impl Chart<'_> {
         for curve in &self.set.curves {
             lines.extend(self.lines(curve, shown, y, inside, runs, theme));
         }
-        let mark = |x| Mark { x, style: theme.style(Role::Accent) };
+        let mark = |x| VerticalMark { x, style: theme.style(TextRole::Accent) };
         let axis = theme.say(axis_name(options.axis));
         let x_label = match options.cursor {
             Some(at) => format!("{axis} {}", self.read_x(at)),
@@ -185,7 +187,7 @@ impl Chart<'_> {
             marks: options.cursor.into_iter().map(mark).collect(),
             x_label: &x_label,
             x_unit: unit(options.axis),
-            y_unit: Unit::Plain,
+            y_unit: AxisUnit::Plain,
             value_text: short,
             log: options.log_y,
             log_x: options.log_x,
@@ -223,7 +225,7 @@ impl Chart<'_> {
         area: Rect,
         runs: &RunList,
         theme: &Theme,
-    ) -> Vec<Line> {
+    ) -> Vec<ChartLine> {
         let options = self.options;
         let colour = if options.is_grouped() {
             self.set.curves.iter().position(|other| other.name == curve.name).unwrap_or(0)
@@ -236,15 +238,25 @@ impl Chart<'_> {
             let inside = |y_: f64| if y_.is_nan() { y_ } else { y_.clamp(y[0], y[1]) };
             points.iter().map(|&(x, value)| (x, inside(value))).collect()
         };
-        let plain = |points: &[(f64, f64)]| Line { points: clip(points), style, ..Line::default() };
-        let faint = |points: &[(f64, f64)]| Line { faint: true, ..plain(points) };
+        let plain = |points: &[(f64, f64)]| ChartLine {
+            points: clip(points),
+            style,
+            ..ChartLine::default()
+        };
+        let faint = |points: &[(f64, f64)]| ChartLine { faint: true, ..plain(points) };
         let mut lines = Vec::new();
         for piece in &curve.superseded {
-            lines.push(Line { style: theme.style(Role::Border), ..faint(piece) });
+            lines.push(ChartLine { style: theme.style(TextRole::Border), ..faint(piece) });
         }
         if let Some([low, high]) = &curve.band {
             let points = shade(low, high, x, y, [area.width, area.height]);
-            lines.push(Line { points, style, scatter: true, faint: true, ..Line::default() });
+            lines.push(ChartLine {
+                points,
+                style,
+                scatter: true,
+                faint: true,
+                ..ChartLine::default()
+            });
         }
         let smoothed = options.smoothing > 0.0 && curve.band.is_none();
         if smoothed {
@@ -270,7 +282,11 @@ impl Chart<'_> {
             String::new()
         };
         let name = if curve.members > 1 { format!("{name} ×{}", curve.members) } else { name };
-        lines.push(Line { name, value: value.map_or_else(String::new, number), ..plain(main) });
+        lines.push(ChartLine {
+            name,
+            value: value.map_or_else(String::new, number),
+            ..plain(main)
+        });
         lines
     }
 }

@@ -2,7 +2,7 @@
 
 use super::run_list::{RunList, shown, strip_common_path};
 use crate::protocol::{SampleContent, SampleKind, SampleSeries};
-use crate::ui::theme::{Role, Theme};
+use crate::ui::theme::{TextRole, Theme};
 use crate::ui::widgets::{Pane, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -13,7 +13,7 @@ const MAX_RUNS: usize = 200;
 
 /// Samples of one name in one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct ChooserEntry {
     pub run: String,
     pub series: SampleSeries,
 }
@@ -22,7 +22,7 @@ pub struct Entry {
 #[derive(Debug)]
 pub struct Chooser {
     kind: SampleKind,
-    entries: Vec<Entry>,
+    entries: Vec<ChooserEntry>,
     chosen: usize,
     /// Index of the selected step; `None` selects the newest.
     place: Option<usize>,
@@ -65,11 +65,12 @@ impl Chooser {
         for run in &wanted.1 {
             // Keep the list while the samples are being read.
             let Some(series) = shared.source.samples(run, self.kind) else { return };
-            entries.extend(series.into_iter().map(|series| Entry { run: run.clone(), series }));
+            entries
+                .extend(series.into_iter().map(|series| ChooserEntry { run: run.clone(), series }));
         }
         self.entries = entries;
         self.made = Some(wanted);
-        let is_it = |entry: &Entry| {
+        let is_it = |entry: &ChooserEntry| {
             before
                 .as_ref()
                 .is_some_and(|b| b.run == entry.run && b.series.name == entry.series.name)
@@ -79,7 +80,7 @@ impl Chooser {
     }
 
     /// The selected name.
-    pub fn entry(&self) -> Option<&Entry> {
+    pub fn entry(&self) -> Option<&ChooserEntry> {
         self.entries.get(self.chosen)
     }
 
@@ -107,7 +108,7 @@ impl Chooser {
 
     /// Draws a frame with the name and step of the selected sample; returns the area inside.
     pub fn draw_pane(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) -> Option<Rect> {
-        let Entry { series, .. } = self.entry()?;
+        let ChooserEntry { series, .. } = self.entry()?;
         let (step, place) = (self.step().unwrap_or(0), self.place() + 1);
         let note = theme.fill("step {}, {} of {}", &[&step, &place, &series.steps.len()]);
         let title = shown(&series.name, usize::from(area.width / 2));
@@ -168,7 +169,7 @@ impl Chooser {
         if self.entries.is_empty() {
             let inside = Pane::new("", theme).draw(area, buffer);
             let text = if shared.table.loading { "reading…" } else { nothing };
-            write(buffer, inside, 0, theme.say(text), theme.style(Role::Dim));
+            write(buffer, inside, 0, theme.say(text), theme.style(TextRole::Dim));
             return None;
         }
         let width = (area.width / 4).clamp(16, 44);
@@ -184,7 +185,7 @@ impl Chooser {
         let columns = usize::from(inside.width);
         for (row, entry) in (0..inside.height).zip(&self.entries[self.top..]) {
             let chosen = self.top + usize::from(row) == self.chosen;
-            let style = theme.style(if chosen { Role::Selected } else { Role::Text });
+            let style = theme.style(if chosen { TextRole::Selected } else { TextRole::Text });
             let mut end = 0;
             if several {
                 let sign = if theme.unicode { "●" } else { "*" };

@@ -1,13 +1,15 @@
 //! Overlaid charts of several runs: a grid of metrics.
 
-use super::charts::{Chart, ChartOptions, MAX_CURVES, axis_name};
+use super::charts::{ChartOptions, MAX_CURVES, MetricChart, axis_name};
 use super::drawing::draw_config;
 use super::prompt::{Prompt, PromptKind, Typed};
-use super::run_list::{Shared, shown, strip_common_path};
-use crate::protocol::{CurveQuery, CurveSet, Grouping, RunAxis, RunCurve, Spread, What, printable};
+use super::run_list::{SharedRunList, shown, strip_common_path};
+use crate::protocol::{
+    CurveQuery, CurveSet, Grouping, ProbeQuery, RunAxis, RunCurve, Spread, printable,
+};
 use crate::ui::effect::Effect;
-use crate::ui::theme::{Role, Theme};
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::{TextRole, Theme};
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{ChartState, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
@@ -26,8 +28,8 @@ const READABLE_SIZE: [u16; 2] = [36, 9];
 
 /// The view.
 #[derive(Debug)]
-pub struct Compare {
-    shared: Shared,
+pub struct CompareView {
+    shared: SharedRunList,
     options: ChartOptions,
     /// Number of charts per side; 0 for as many as fit.
     pub(super) side: usize,
@@ -51,9 +53,9 @@ pub struct Compare {
     shown: usize,
 }
 
-impl Compare {
+impl CompareView {
     #[must_use]
-    pub fn new(shared: Shared) -> Self {
+    pub fn new(shared: SharedRunList) -> Self {
         let options = ChartOptions {
             axis: RunAxis::Step,
             smoothing: WEIGHTS[1],
@@ -293,16 +295,16 @@ impl Compare {
             parts.push(theme.say("outliers too").to_owned());
         }
         if let Some(prompt) = &self.prompt {
-            let end = write(buffer, line, 0, "/", theme.style(Role::Accent));
+            let end = write(buffer, line, 0, "/", theme.style(TextRole::Accent));
             let text = shown(&prompt.text, usize::from(line.width / 2));
-            let end = write_at(buffer, line, end, 0, &text, theme.style(Role::Text));
-            write_at(buffer, line, end, 0, " ", theme.style(Role::Selected));
+            let end = write_at(buffer, line, end, 0, &text, theme.style(TextRole::Text));
+            write_at(buffer, line, end, 0, " ", theme.style(TextRole::Selected));
             return;
         }
         if !self.filter.is_empty() {
             parts.push(format!("/{}", shown(&self.filter, 24)));
         }
-        write(buffer, line, 0, &parts.join(" · "), theme.style(Role::Dim));
+        write(buffer, line, 0, &parts.join(" · "), theme.style(TextRole::Dim));
     }
 
     /// Draws the names of the runs in their colours, as many as fit.
@@ -318,12 +320,12 @@ impl Compare {
             let left = names.len() - place;
             if usize::from(column) + text.chars().count() + 8 > usize::from(line.width) {
                 let more = theme.fill("and {} more", &[&left]);
-                write_at(buffer, line, column, 0, &more, theme.style(Role::Dim));
+                write_at(buffer, line, column, 0, &more, theme.style(TextRole::Dim));
                 break;
             }
             let style = theme.series(shared.colour(&row.name));
             column = write_at(buffer, line, column, 0, sign, style);
-            column = write_at(buffer, line, column + 1, 0, &text, theme.style(Role::Text)) + 2;
+            column = write_at(buffer, line, column + 1, 0, &text, theme.style(TextRole::Text)) + 2;
         }
     }
 
@@ -354,7 +356,7 @@ impl Compare {
     }
 }
 
-impl View for Compare {
+impl View for CompareView {
     fn id(&self) -> ViewId {
         ViewId::Compare
     }
@@ -387,11 +389,11 @@ impl View for Compare {
         ]
     }
 
-    fn probes(&self, _context: &Context) -> Vec<What> {
+    fn probes(&self, _context: &ViewContext) -> Vec<ProbeQuery> {
         Vec::new()
     }
 
-    fn key(&mut self, key: KeyEvent, _context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, _context: &ViewContext) -> Effect {
         if self.prompt.is_some() {
             return self.type_key(key);
         }
@@ -471,7 +473,7 @@ impl View for Compare {
         Effect::Redraw
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &ViewContext) -> Effect {
         let at = Position::new(event.column, event.row);
         let dragged = self.drawn.iter().position(|(.., state)| state.drag.is_some());
         let over = self.drawn.iter().position(|(_, area, _)| area.contains(at));
@@ -499,12 +501,12 @@ impl View for Compare {
         Effect::Redraw
     }
 
-    fn updated(&mut self, context: &Context) -> Effect {
+    fn updated(&mut self, context: &ViewContext) -> Effect {
         let found = self.shared.borrow_mut().announce(context.theme);
         found.map_or(Effect::Ignored, Effect::Notify)
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
         self.shared.borrow_mut().refresh();
         let metrics = self.metrics();
@@ -544,7 +546,7 @@ impl View for Compare {
                 }
                 (false, false) => "no metrics to draw; mark runs in the table (1)",
             };
-            write(buffer, body, 0, theme.say(text), theme.style(Role::Dim));
+            write(buffer, body, 0, theme.say(text), theme.style(TextRole::Dim));
             return;
         }
         let part = |length: u16, parts: usize, at: usize| (usize::from(length) * at / parts) as u16;
@@ -563,7 +565,7 @@ impl View for Compare {
             let set = self.curves(metric, 2 * usize::from(cell.width));
             let lit = place == self.focus && columns * rows > 1;
             let drag = drags.get(&place).copied();
-            let chart = Chart { metric, set: &set, options: &self.options, lit, drag };
+            let chart = MetricChart { metric, set: &set, options: &self.options, lit, drag };
             let state = chart.draw(cell, &self.shared.borrow(), buffer, theme);
             self.drawn.push((place, cell, state));
         }

@@ -2,7 +2,7 @@
 
 use super::run_list::{RunList, shown, strip_common_path};
 use crate::ui::numbers::short;
-use crate::ui::theme::{Role, Theme};
+use crate::ui::theme::{TextRole, Theme};
 use crate::ui::widgets::{Pane, write, write_at};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -28,7 +28,7 @@ pub fn draw_config(runs: &RunList, area: Rect, buffer: &mut Buffer, theme: &Them
     let differing = runs.differing();
     if differing.is_empty() {
         let text = "nothing is known to differ";
-        write(buffer, inside, 0, theme.say(text), theme.style(Role::Dim));
+        write(buffer, inside, 0, theme.say(text), theme.style(TextRole::Dim));
         return;
     }
     let mut y = 0;
@@ -36,7 +36,7 @@ pub fn draw_config(runs: &RunList, area: Rect, buffer: &mut Buffer, theme: &Them
         if y >= inside.height {
             break;
         }
-        write(buffer, inside, y, &shown(&name, width), theme.style(Role::Title));
+        write(buffer, inside, y, &shown(&name, width), theme.style(TextRole::Title));
         y += 1;
         for (row, value) in rows.iter().zip(values) {
             if y >= inside.height {
@@ -47,7 +47,7 @@ pub fn draw_config(runs: &RunList, area: Rect, buffer: &mut Buffer, theme: &Them
             let style = theme.series(runs.colour(&row.name));
             let end = write_at(buffer, inside, 1, y, &value, style) + 1;
             let room = width.saturating_sub(usize::from(end));
-            let dim = theme.style(Role::Dim);
+            let dim = theme.style(TextRole::Dim);
             write_at(buffer, inside, end, y, &shown(run, room), dim);
             y += 1;
         }

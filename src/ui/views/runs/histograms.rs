@@ -3,13 +3,13 @@
 
 use super::chooser::Chooser;
 use super::drawing::number;
-use super::run_list::{Shared, shown};
-use crate::protocol::{Histogram, SampleKind, What};
+use super::run_list::{SharedRunList, shown};
+use crate::protocol::{ProbeQuery, SampleKind, TensorHistogram};
 use crate::ui::effect::Effect;
-use crate::ui::theme::{Role, Theme};
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::{TextRole, Theme};
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{Pane, Raster, Unit, ticks, write, write_at, write_right};
+use crate::ui::widgets::{AxisUnit, Pane, Raster, ticks, write, write_at, write_right};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -17,23 +17,23 @@ use ratatui::widgets::Widget;
 
 /// The view.
 #[derive(Debug)]
-pub struct Histograms {
-    shared: Shared,
+pub struct HistogramsView {
+    shared: SharedRunList,
     chooser: Chooser,
     /// Colours by the logarithm of the density, so that tails are visible.
     log: bool,
     /// The value of the cursor, as a fraction of the value axis from the bottom.
     value: f64,
     /// The histograms of the selected name, and what they were requested with.
-    known: Option<(u64, String, String, Vec<Histogram>)>,
+    known: Option<(u64, String, String, Vec<TensorHistogram>)>,
     /// The area of the map when it was last drawn, and the histogram index of each of its columns.
     map: Rect,
     columns: Vec<usize>,
 }
 
-impl Histograms {
+impl HistogramsView {
     #[must_use]
-    pub fn new(shared: Shared) -> Self {
+    pub fn new(shared: SharedRunList) -> Self {
         Self {
             shared,
             chooser: Chooser::new(SampleKind::Histogram),
@@ -75,7 +75,7 @@ impl Histograms {
         let Some((.., histograms)) = &self.known else { return };
         let Some([low, high]) = extent(histograms).filter(|_| area.height > 2 && area.width > 14)
         else {
-            write(buffer, area, 0, theme.say("no values to draw"), theme.style(Role::Dim));
+            write(buffer, area, 0, theme.say("no values to draw"), theme.style(TextRole::Dim));
             return;
         };
         let labels = 9;
@@ -105,8 +105,8 @@ impl Histograms {
         }
         let top = if self.log { 1.0 } else { largest };
         (&Raster::image(&values, [width, height], top, theme)).render(map, buffer);
-        let dim = theme.style(Role::Dim);
-        for tick in ticks([low, high], usize::from(map.height / 3).clamp(2, 8), Unit::Plain) {
+        let dim = theme.style(TextRole::Dim);
+        for tick in ticks([low, high], usize::from(map.height / 3).clamp(2, 8), AxisUnit::Plain) {
             let share = (tick.at - low) / (high - low);
             let row = ((1.0 - share) * f64::from(map.height - 1)).round() as u16;
             let label = Rect { width: labels - 1, ..area };
@@ -124,7 +124,7 @@ impl Histograms {
 
     /// Marks the selected step below the map, and the value beside it.
     fn draw_cursor(&self, map: Rect, columns: &[usize], buffer: &mut Buffer, theme: &Theme) {
-        let style = theme.style(Role::Accent);
+        let style = theme.style(TextRole::Accent);
         let place = self.chooser.place();
         let column = columns.partition_point(|&at| at < place).min(columns.len().saturating_sub(1));
         let below = Rect { y: map.bottom(), height: 1, ..map };
@@ -137,7 +137,7 @@ impl Histograms {
 }
 
 /// The lowest and highest edge of all histograms; `None` if all buckets are empty.
-fn extent(histograms: &[Histogram]) -> Option<[f64; 2]> {
+fn extent(histograms: &[TensorHistogram]) -> Option<[f64; 2]> {
     let buckets = histograms.iter().flat_map(|histogram| &histogram.buckets);
     let full = buckets.filter(|b| b[2] > 0.0 && b[0].is_finite() && b[1].is_finite());
     let [low, high] = full.fold(None, |extent: Option<[f64; 2]>, bucket| {
@@ -153,7 +153,7 @@ fn extent(histograms: &[Histogram]) -> Option<[f64; 2]> {
 }
 
 /// The index of the histogram of each column: the one with the nearest step.
-fn columns(histograms: &[Histogram], width: usize) -> Vec<usize> {
+fn columns(histograms: &[TensorHistogram], width: usize) -> Vec<usize> {
     let last = histograms.len().saturating_sub(1);
     let steps: Vec<i64> = histograms.iter().map(|histogram| histogram.step).collect();
     let (Some(&from), Some(&to)) = (steps.first(), steps.last()) else { return Vec::new() };
@@ -172,7 +172,7 @@ fn columns(histograms: &[Histogram], width: usize) -> Vec<usize> {
 }
 
 /// The density of values between two edges: their number divided by the distance and by all values.
-fn density(histogram: &Histogram, low: f64, high: f64) -> f64 {
+fn density(histogram: &TensorHistogram, low: f64, high: f64) -> f64 {
     let total: f64 = histogram.buckets.iter().map(|bucket| bucket[2]).sum();
     if total <= 0.0 || high <= low {
         return 0.0;
@@ -194,7 +194,7 @@ fn density(histogram: &Histogram, low: f64, high: f64) -> f64 {
     count / total / (high - low)
 }
 
-impl View for Histograms {
+impl View for HistogramsView {
     fn id(&self) -> ViewId {
         ViewId::Histograms
     }
@@ -216,11 +216,11 @@ impl View for Histograms {
         ]
     }
 
-    fn probes(&self, _context: &Context) -> Vec<What> {
+    fn probes(&self, _context: &ViewContext) -> Vec<ProbeQuery> {
         Vec::new()
     }
 
-    fn key(&mut self, key: KeyEvent, _context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, _context: &ViewContext) -> Effect {
         match key.code {
             KeyCode::Char('l') => self.log = !self.log,
             KeyCode::PageUp => self.value = (self.value + 0.02).min(1.0),
@@ -237,7 +237,7 @@ impl View for Histograms {
         Effect::Redraw
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &ViewContext) -> Effect {
         if self.chooser.mouse(event) {
             return Effect::Redraw;
         }
@@ -257,7 +257,7 @@ impl View for Histograms {
         Effect::Redraw
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
         let rest = {
             let mut shared = self.shared.borrow_mut();
@@ -285,8 +285,8 @@ impl View for Histograms {
 mod tests {
     use super::*;
 
-    fn histogram(step: i64, buckets: &[[f64; 3]]) -> Histogram {
-        Histogram { step, buckets: buckets.to_vec() }
+    fn histogram(step: i64, buckets: &[[f64; 3]]) -> TensorHistogram {
+        TensorHistogram { step, buckets: buckets.to_vec() }
     }
 
     #[test]
@@ -305,7 +305,8 @@ mod tests {
     #[test]
     fn columns_follow_the_steps_and_fill_the_gaps() {
         let of = |steps: &[i64], width| {
-            let histograms: Vec<Histogram> = steps.iter().map(|&s| histogram(s, &[])).collect();
+            let histograms: Vec<TensorHistogram> =
+                steps.iter().map(|&s| histogram(s, &[])).collect();
             columns(&histograms, width)
         };
         assert_eq!(of(&[0, 10], 4), [0, 0, 1, 1]);

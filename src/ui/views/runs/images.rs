@@ -1,11 +1,11 @@
 //! Images in the logs of runs.
 
 use super::chooser::Chooser;
-use super::run_list::{Shared, shown};
-use crate::protocol::{SampleContent, SampleKind, What};
+use super::run_list::{SharedRunList, shown};
+use crate::protocol::{ProbeQuery, SampleContent, SampleKind};
 use crate::ui::effect::Effect;
-use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::TextRole;
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{draw_bitmap, wrap, write};
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
@@ -18,8 +18,8 @@ const SMALL: [u16; 2] = [48, 24];
 
 /// The view.
 #[derive(Debug)]
-pub struct Images {
-    shared: Shared,
+pub struct ImagesView {
+    shared: SharedRunList,
     chooser: Chooser,
     /// Enlarge the image to the available area.
     large: bool,
@@ -27,9 +27,9 @@ pub struct Images {
     decoded: Option<(String, String, usize, SampleContent)>,
 }
 
-impl Images {
+impl ImagesView {
     #[must_use]
-    pub fn new(shared: Shared) -> Self {
+    pub fn new(shared: SharedRunList) -> Self {
         Self { shared, chooser: Chooser::new(SampleKind::Image), large: false, decoded: None }
     }
 
@@ -47,7 +47,7 @@ impl Images {
     }
 }
 
-impl View for Images {
+impl View for ImagesView {
     fn id(&self) -> ViewId {
         ViewId::Images
     }
@@ -64,11 +64,11 @@ impl View for Images {
         ]
     }
 
-    fn probes(&self, _context: &Context) -> Vec<What> {
+    fn probes(&self, _context: &ViewContext) -> Vec<ProbeQuery> {
         Vec::new()
     }
 
-    fn key(&mut self, key: KeyEvent, _context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, _context: &ViewContext) -> Effect {
         match key.code {
             KeyCode::Char('+' | '=') => self.large = true,
             KeyCode::Char('-') => self.large = false,
@@ -78,11 +78,11 @@ impl View for Images {
         Effect::Redraw
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &ViewContext) -> Effect {
         if self.chooser.mouse(event) { Effect::Redraw } else { Effect::Ignored }
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
         let rest = {
             let mut shared = self.shared.borrow_mut();
@@ -102,16 +102,16 @@ impl View for Images {
                 };
                 let drawn = draw_bitmap(picture, Rect { width, height, ..inside }, buffer, theme);
                 let size = format!("{}×{}", picture.width, picture.height);
-                write(buffer, inside, drawn.height, &size, theme.style(Role::Dim));
+                write(buffer, inside, drawn.height, &size, theme.style(TextRole::Dim));
             }
             Some((.., SampleContent::Broken(why))) => {
                 let text = theme.fill("this picture cannot be shown: {}", &[&shown(why, 400)]);
                 for (row, line) in (0..inside.height).zip(wrap(&text, inside.width)) {
-                    write(buffer, inside, row, &line, theme.style(Role::Bad));
+                    write(buffer, inside, row, &line, theme.style(TextRole::Bad));
                 }
             }
             _ => {
-                write(buffer, inside, 0, theme.say("reading…"), theme.style(Role::Dim));
+                write(buffer, inside, 0, theme.say("reading…"), theme.style(TextRole::Dim));
             }
         }
     }

@@ -11,19 +11,19 @@ mod run_list;
 mod table;
 mod texts;
 
-pub use compare::Compare;
-pub use histograms::Histograms;
-pub use images::Images;
-pub use run_list::{RunList, Shared, shown};
-pub use texts::Texts;
+pub use compare::CompareView;
+pub use histograms::HistogramsView;
+pub use images::ImagesView;
+pub use run_list::{RunList, SharedRunList, shown};
+pub use texts::TextsView;
 
 use prompt::{Prompt, PromptKind, Typed};
 use table::Sparks;
 
-use crate::protocol::{RunEdit, RunRow, What, printable};
+use crate::protocol::{ProbeQuery, RunEdit, RunRow, printable};
 use crate::ui::effect::Effect;
-use crate::ui::theme::{Role, Theme};
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::{TextRole, Theme};
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{Pane, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
@@ -32,8 +32,8 @@ use ratatui::layout::Rect;
 
 /// The view.
 #[derive(Debug)]
-pub struct Runs {
-    shared: Shared,
+pub struct RunsView {
+    shared: SharedRunList,
     /// The first visible row.
     top: usize,
     /// Number of rows that were last drawn.
@@ -43,9 +43,9 @@ pub struct Runs {
     sparks: Sparks,
 }
 
-impl Runs {
+impl RunsView {
     #[must_use]
-    pub fn new(shared: Shared) -> Self {
+    pub fn new(shared: SharedRunList) -> Self {
         Self { shared, top: 0, rows: 1, prompt: None, sparks: Sparks::default() }
     }
 
@@ -209,21 +209,22 @@ impl Runs {
             self.prompt.as_ref().filter(|prompt| prompt.kind != PromptKind::Filter)
         {
             let run = shown(&prompt.run, half);
-            end = write(buffer, area, 0, &run, theme.style(Role::Title)) + 2;
+            end = write(buffer, area, 0, &run, theme.style(TextRole::Title)) + 2;
         }
-        end = write_at(buffer, area, end, 0, theme.say(sign), theme.style(Role::Accent));
+        end = write_at(buffer, area, end, 0, theme.say(sign), theme.style(TextRole::Accent));
         end +=
             u16::from(self.prompt.as_ref().is_none_or(|prompt| prompt.kind != PromptKind::Filter));
         // Show the end of the line.
         let count = text.chars().count();
         let room = usize::from(area.width.saturating_sub(end)).saturating_sub(2);
         let tail: String = text.chars().skip(count.saturating_sub(room.max(8))).collect();
-        end = write_at(buffer, area, end, 0, &shown(&tail, room.max(8)), theme.style(Role::Text));
+        end =
+            write_at(buffer, area, end, 0, &shown(&tail, room.max(8)), theme.style(TextRole::Text));
         if self.prompt.is_some() {
-            end = write_at(buffer, area, end, 0, " ", theme.style(Role::Selected));
+            end = write_at(buffer, area, end, 0, " ", theme.style(TextRole::Selected));
         }
         if let Some(why) = &shared.wrong {
-            write_at(buffer, area, end + 2, 0, &shown(why, 60), theme.style(Role::Bad));
+            write_at(buffer, area, end + 2, 0, &shown(why, 60), theme.style(TextRole::Bad));
         }
     }
 
@@ -235,17 +236,17 @@ impl Runs {
         let title = row.title.as_ref().filter(|title| **title != row.name);
         let title = title.map(|title| shown(title, width / 2));
         for text in label.into_iter().chain(title) {
-            end = write_at(buffer, area, end, 0, &text, theme.style(Role::Dim)) + 2;
+            end = write_at(buffer, area, end, 0, &text, theme.style(TextRole::Dim)) + 2;
         }
         for tag in &row.tags {
             let tag = format!("#{}", shown(tag, 20));
-            end = write_at(buffer, area, end, 0, &tag, theme.style(Role::Accent)) + 1;
+            end = write_at(buffer, area, end, 0, &tag, theme.style(TextRole::Accent)) + 1;
         }
-        write_at(buffer, area, end, 0, &shown(&row.note, width), theme.style(Role::Text));
+        write_at(buffer, area, end, 0, &shown(&row.note, width), theme.style(TextRole::Text));
     }
 }
 
-impl View for Runs {
+impl View for RunsView {
     fn id(&self) -> ViewId {
         ViewId::Runs
     }
@@ -279,11 +280,11 @@ impl View for Runs {
         ]
     }
 
-    fn probes(&self, _context: &Context) -> Vec<What> {
+    fn probes(&self, _context: &ViewContext) -> Vec<ProbeQuery> {
         Vec::new()
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, context: &ViewContext) -> Effect {
         if self.prompt.is_some() {
             return self.type_key(key, context.theme);
         }
@@ -326,7 +327,7 @@ impl View for Runs {
         Effect::Redraw
     }
 
-    fn mouse(&mut self, event: MouseEvent, area: Rect, _context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, area: Rect, _context: &ViewContext) -> Effect {
         let mut shared = self.shared.borrow_mut();
         let last = shared.listed.len().saturating_sub(1);
         match event.kind {
@@ -352,12 +353,12 @@ impl View for Runs {
         Effect::Redraw
     }
 
-    fn updated(&mut self, context: &Context) -> Effect {
+    fn updated(&mut self, context: &ViewContext) -> Effect {
         let found = self.shared.borrow_mut().announce(context.theme);
         found.map_or(Effect::Ignored, Effect::Notify)
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
         self.shared.borrow_mut().refresh();
         let note = self.shared.borrow().note(theme);

@@ -38,14 +38,14 @@ pub struct RunList {
 }
 
 /// The views' reference to it.
-pub type Shared = Rc<RefCell<RunList>>;
+pub type SharedRunList = Rc<RefCell<RunList>>;
 
 /// Maximum number of metrics in the table.
 pub const MAX_METRICS: usize = 3;
 
 impl RunList {
     #[must_use]
-    pub fn shared(source: Arc<dyn RunSource>) -> Shared {
+    pub fn shared(source: Arc<dyn RunSource>) -> SharedRunList {
         let table = source.table();
         Rc::new(RefCell::new(Self {
             source,

@@ -3,7 +3,7 @@
 use super::drawing::number;
 use super::run_list::{RunList, shown};
 use crate::protocol::{CurveQuery, RunRow};
-use crate::ui::theme::{Role, Theme};
+use crate::ui::theme::{TextRole, Theme};
 use crate::ui::widgets::{write, write_at};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -126,7 +126,7 @@ pub fn draw(
             (true, false) => "↑",
             (true, true) => "↓",
         };
-        let role = if is_sorted { Role::Accent } else { Role::Dim };
+        let role = if is_sorted { TextRole::Accent } else { TextRole::Dim };
         write_at(buffer, area, column as u16, 0, &format!("{head}{arrow}"), theme.style(role));
         column += width + 1;
     }
@@ -136,7 +136,7 @@ pub fn draw(
             (false, true) => "no logs of a known kind were found; `nntop watch --explain` says why",
             (false, false) => "no run matches the filter",
         };
-        write_at(buffer, area, 2, 1, theme.say(text), theme.style(Role::Dim));
+        write_at(buffer, area, 2, 1, theme.say(text), theme.style(TextRole::Dim));
     }
     for (line, row) in visible.into_iter().enumerate() {
         let y = line as u16 + 1;
@@ -152,7 +152,7 @@ pub fn draw(
         write(buffer, area, y, sign, theme.series(runs.colour(&row.name)));
         let mut cells = cells(runs, sparks, row, &columns, theme);
         if top + line == runs.cursor {
-            cells[0].1 = theme.style(Role::Selected);
+            cells[0].1 = theme.style(TextRole::Selected);
         }
         let mut column = 2;
         let placed = cells.iter().zip(&heads).enumerate().filter(|(index, _)| is_shown(*index));
@@ -197,14 +197,14 @@ fn cells(
     theme: &Theme,
 ) -> Vec<(String, Style)> {
     let state = match row.state {
-        "running" => Role::Good,
-        "held" | "interrupted" => Role::Warning,
-        "failed" => Role::Bad,
-        "stalled" => Role::Warning,
-        "ended" => Role::Dim,
-        _ => Role::Text,
+        "running" => TextRole::Good,
+        "held" | "interrupted" => TextRole::Warning,
+        "failed" => TextRole::Bad,
+        "stalled" => TextRole::Warning,
+        "ended" => TextRole::Dim,
+        _ => TextRole::Text,
     };
-    let plain = theme.style(Role::Text);
+    let plain = theme.style(TextRole::Text);
     let mut cells = vec![
         (row.display_name().to_owned(), plain),
         (theme.say(row.state).to_owned(), theme.style(state)),
@@ -213,12 +213,12 @@ fn cells(
     let mut spark = String::new();
     for metric in metrics {
         let facts = row.metrics.iter().find(|facts| facts.name == *metric);
-        let role = |value: f64| if value.is_finite() { Role::Text } else { Role::Bad };
+        let role = |value: f64| if value.is_finite() { TextRole::Text } else { TextRole::Bad };
         let last = facts.map(|facts| facts.last);
-        let style = theme.style(last.map_or(Role::Dim, role));
+        let style = theme.style(last.map_or(TextRole::Dim, role));
         cells.push((last.map_or_else(|| "–".to_owned(), number), style));
         let best = facts.and_then(|facts| facts.best);
-        cells.push((best.map_or_else(|| "–".to_owned(), number), theme.style(Role::Dim)));
+        cells.push((best.map_or_else(|| "–".to_owned(), number), theme.style(TextRole::Dim)));
         if let Some(facts) = facts.filter(|_| spark.is_empty()) {
             spark = sparks.of(runs, &row.name, metric, facts.count, theme);
         }

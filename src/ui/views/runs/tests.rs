@@ -1,13 +1,13 @@
 //! Tests of the views of runs with a mock source.
 
-use super::{Compare, Histograms, Images, RunList, Runs, Texts};
+use super::{CompareView, HistogramsView, ImagesView, RunList, RunsView, TextsView};
 use crate::protocol::{
-    Bitmap, CurveQuery, CurveSet, Histogram, MetricFacts, RunCurve, RunEdit, RunRow, RunSource,
-    RunTable, RunView, SampleContent, SampleKind, SampleSeries,
+    Bitmap, CurveQuery, CurveSet, MetricFacts, RunCurve, RunEdit, RunRow, RunSource, RunTable,
+    RunView, SampleContent, SampleKind, SampleSeries, TensorHistogram,
 };
 use crate::ui::effect::Effect;
 use crate::ui::theme::Theme;
-use crate::ui::view::{Context, View};
+use crate::ui::view::{View, ViewContext};
 use crate::ui::view_id::ViewId;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -94,8 +94,9 @@ impl RunSource for Source {
         })
     }
 
-    fn histograms(&self, _run: &str, _name: &str) -> Option<Vec<Histogram>> {
-        let histogram = |step| Histogram { step, buckets: vec![[-1.0, 0.0, 2.0], [0.0, 1.0, 6.0]] };
+    fn histograms(&self, _run: &str, _name: &str) -> Option<Vec<TensorHistogram>> {
+        let histogram =
+            |step| TensorHistogram { step, buckets: vec![[-1.0, 0.0, 2.0], [0.0, 1.0, 6.0]] };
         Some(vec![histogram(1), histogram(5)])
     }
 
@@ -111,8 +112,8 @@ impl RunSource for Source {
 
 struct Screen {
     source: Arc<Source>,
-    runs: Runs,
-    compare: Compare,
+    runs: RunsView,
+    compare: CompareView,
     others: [Box<dyn View>; 3],
 }
 
@@ -122,12 +123,12 @@ impl Screen {
         let shared = RunList::shared(Arc::<Source>::clone(&source));
         Self {
             source,
-            runs: Runs::new(Rc::clone(&shared)),
-            compare: Compare::new(Rc::clone(&shared)),
+            runs: RunsView::new(Rc::clone(&shared)),
+            compare: CompareView::new(Rc::clone(&shared)),
             others: [
-                Box::new(Histograms::new(Rc::clone(&shared))),
-                Box::new(Images::new(Rc::clone(&shared))),
-                Box::new(Texts::new(shared)),
+                Box::new(HistogramsView::new(Rc::clone(&shared))),
+                Box::new(ImagesView::new(Rc::clone(&shared))),
+                Box::new(TextsView::new(shared)),
             ],
         }
     }
@@ -141,13 +142,13 @@ impl Screen {
     fn mouse(view: &mut dyn View, kind: MouseEventKind, column: u16, row: u16) -> Effect {
         let (run, theme) = (RunView::default(), Theme::default());
         let event = MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE };
-        view.mouse(event, Rect::new(0, 0, 160, 40), &Context::live(&run, &theme))
+        view.mouse(event, Rect::new(0, 0, 160, 40), &ViewContext::live(&run, &theme))
     }
 
     fn draw(view: &mut dyn View, width: u16, height: u16) -> String {
         let (run, theme) = (RunView::default(), Theme::default());
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
-        view.render(buffer.area, &mut buffer, &Context::live(&run, &theme));
+        view.render(buffer.area, &mut buffer, &ViewContext::live(&run, &theme));
         let rows =
             (0..height).map(|y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>());
         rows.collect::<Vec<_>>().join("\n")
@@ -155,7 +156,7 @@ impl Screen {
 
     fn press(view: &mut dyn View, code: KeyCode) -> Effect {
         let (run, theme) = (RunView::default(), Theme::default());
-        view.key(KeyEvent::from(code), &Context::live(&run, &theme))
+        view.key(KeyEvent::from(code), &ViewContext::live(&run, &theme))
     }
 }
 
@@ -198,7 +199,7 @@ fn a_run_can_be_renamed_annotated_tagged_and_deleted_after_confirmation() {
         Screen::press(&mut screen.runs, KeyCode::Char('!'));
         let control = KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL);
         let (run, theme) = (RunView::default(), Theme::default());
-        screen.runs.key(control, &Context::live(&run, &theme));
+        screen.runs.key(control, &ViewContext::live(&run, &theme));
         Screen::type_text(&mut screen.runs, text);
         Screen::press(&mut screen.runs, KeyCode::Enter);
     }

@@ -1,11 +1,11 @@
 //! Texts in the logs of runs, and the last lines of their output.
 
 use super::chooser::Chooser;
-use super::run_list::{Shared, shown};
-use crate::protocol::{SampleContent, SampleKind, What, printable};
+use super::run_list::{SharedRunList, shown};
+use crate::protocol::{ProbeQuery, SampleContent, SampleKind, printable};
 use crate::ui::effect::Effect;
-use crate::ui::theme::{Role, Theme};
-use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::theme::{TextRole, Theme};
+use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{Pane, wrap, write};
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent, MouseEventKind};
@@ -17,8 +17,8 @@ const MAX_LINES: usize = 10_000;
 
 /// The view.
 #[derive(Debug)]
-pub struct Texts {
-    shared: Shared,
+pub struct TextsView {
+    shared: SharedRunList,
     chooser: Chooser,
     /// Show the output of a run instead of a text.
     printed: bool,
@@ -26,9 +26,9 @@ pub struct Texts {
     scroll: usize,
 }
 
-impl Texts {
+impl TextsView {
     #[must_use]
-    pub fn new(shared: Shared) -> Self {
+    pub fn new(shared: SharedRunList) -> Self {
         Self { shared, chooser: Chooser::new(SampleKind::Text), printed: false, scroll: 0 }
     }
 
@@ -52,7 +52,7 @@ impl Texts {
         let is_charted = |name: &str| charted.iter().any(|row| row.name == name);
         let under = shared.under_cursor().filter(|row| is_charted(&row.name));
         let Some(row) = under.or(charted.first().copied()) else {
-            write(buffer, area, 0, theme.say("there is no run"), theme.style(Role::Dim));
+            write(buffer, area, 0, theme.say("there is no run"), theme.style(TextRole::Dim));
             return;
         };
         let title = shown(row.display_name(), usize::from(area.width / 2));
@@ -61,7 +61,7 @@ impl Texts {
         let lines = shared.source.lines(&row.name).unwrap_or_default();
         if lines.is_empty() {
             let text = "nothing that it printed was found";
-            write(buffer, inside, 0, theme.say(text), theme.style(Role::Dim));
+            write(buffer, inside, 0, theme.say(text), theme.style(TextRole::Dim));
             return;
         }
         let lines: Vec<String> =
@@ -69,12 +69,12 @@ impl Texts {
         let most = lines.len().saturating_sub(usize::from(inside.height));
         self.scroll = self.scroll.min(most);
         for (row, line) in (0..inside.height).zip(&lines[most - self.scroll..]) {
-            write(buffer, inside, row, line, theme.style(Role::Text));
+            write(buffer, inside, row, line, theme.style(TextRole::Text));
         }
     }
 }
 
-impl View for Texts {
+impl View for TextsView {
     fn id(&self) -> ViewId {
         ViewId::Texts
     }
@@ -93,11 +93,11 @@ impl View for Texts {
         ]
     }
 
-    fn probes(&self, _context: &Context) -> Vec<What> {
+    fn probes(&self, _context: &ViewContext) -> Vec<ProbeQuery> {
         Vec::new()
     }
 
-    fn key(&mut self, key: KeyEvent, _context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, _context: &ViewContext) -> Effect {
         match key.code {
             KeyCode::PageDown => self.scroll(10),
             KeyCode::PageUp => self.scroll(-10),
@@ -117,7 +117,7 @@ impl View for Texts {
         Effect::Redraw
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &ViewContext) -> Effect {
         match event.kind {
             _ if !self.printed && self.chooser.mouse(event) => self.scroll = 0,
             MouseEventKind::ScrollDown => self.scroll(3),
@@ -127,7 +127,7 @@ impl View for Texts {
         Effect::Redraw
     }
 
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
         self.shared.borrow_mut().refresh();
         if self.printed {
@@ -142,7 +142,7 @@ impl View for Texts {
         let lines = Self::lines(&text, inside.width);
         self.scroll = self.scroll.min(lines.len().saturating_sub(usize::from(inside.height)));
         for (row, line) in (0..inside.height).zip(&lines[self.scroll..]) {
-            write(buffer, inside, row, line, theme.style(Role::Text));
+            write(buffer, inside, row, line, theme.style(TextRole::Text));
         }
     }
 }

@@ -2,13 +2,13 @@ use super::*;
 use crate::ui::numbers::short;
 use std::collections::HashSet;
 
-fn chart(lines: Vec<Line>) -> LineChart<'static> {
+fn chart(lines: Vec<ChartLine>) -> LineChart<'static> {
     LineChart {
         lines,
         marks: Vec::new(),
         x_label: "epoch",
-        x_unit: Unit::Whole,
-        y_unit: Unit::Plain,
+        x_unit: AxisUnit::Whole,
+        y_unit: AxisUnit::Plain,
         value_text: short,
         log: false,
         log_x: false,
@@ -18,12 +18,12 @@ fn chart(lines: Vec<Line>) -> LineChart<'static> {
     }
 }
 
-fn line(name: &str, series: usize, y: impl Fn(f64) -> f64) -> Line {
-    Line {
+fn line(name: &str, series: usize, y: impl Fn(f64) -> f64) -> ChartLine {
+    ChartLine {
         name: name.into(),
         points: (1..=30).map(f64::from).map(|x| (x, y(x))).collect(),
         style: Theme::default().series(series),
-        ..Line::default()
+        ..ChartLine::default()
     }
 }
 

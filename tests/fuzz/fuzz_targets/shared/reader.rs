@@ -1,14 +1,14 @@
 //! What is asked of every reader of logs: no bytes make it panic, and how a file is cut into polls changes nothing. The
 //! first byte of an input says where the file is cut.
 
-use nntop::logs::formats::{FORMATS, Format, Source};
-use nntop::logs::{LONGEST_RECORD, Reader, Record};
+use nntop::logs::formats::{FORMATS, LogFormat, ReaderKind};
+use nntop::logs::{LONGEST_RECORD, LogReader, LogRecord};
 use std::path::Path;
 
 /// What a reader finds in a file that grows to each of these lengths.
-fn read(mut reader: Box<dyn Reader>, bytes: &[u8], lengths: &[usize]) -> Vec<String> {
+fn read(mut reader: Box<dyn LogReader>, bytes: &[u8], lengths: &[usize]) -> Vec<String> {
     let mut found = Vec::new();
-    let mut sink = |record: Record<'_>| found.push(format!("{record:?}"));
+    let mut sink = |record: LogRecord<'_>| found.push(format!("{record:?}"));
     let mut start = 0;
     for &length in lengths {
         if start < length {
@@ -26,21 +26,21 @@ pub fn check(name: &str, input: &[u8]) {
 }
 
 /// Reads an input in a format.
-pub fn check_format(format: &Format, input: &[u8]) {
+pub fn check_format(format: &LogFormat, input: &[u8]) {
     let Some((cut, bytes)) = input.split_first() else { return };
     assert!(bytes.len() < LONGEST_RECORD);
     let path = Path::new("mlruns/1/run/metrics/x");
     let open = || (format.open)(path, bytes);
     match open() {
-        Source::Stream(reader) => {
+        ReaderKind::Stream(reader) => {
             let cut = usize::from(*cut) * bytes.len() / 256;
             let whole = read(reader, bytes, &[]);
-            if let Source::Stream(reader) = open() {
+            if let ReaderKind::Stream(reader) = open() {
                 assert_eq!(read(reader, bytes, &[cut]), whole, "{} cut at {cut}", format.name);
             }
         }
-        Source::Whole(read) => {
-            let _ = read(path, bytes.to_vec(), &mut |_: Record<'_>| {});
+        ReaderKind::Whole(read) => {
+            let _ = read(path, bytes.to_vec(), &mut |_: LogRecord<'_>| {});
         }
     }
 }
