@@ -1,7 +1,7 @@
 //! Medians, curves and charts of recorded epochs.
 
 use super::run::TrainingRecord;
-use crate::protocol::{Curve, EpochStats, FigureBody, Scale};
+use crate::protocol::{Curve, EpochStats, FigureBody, MetricSeries, Scale};
 
 /// The median; the mean of the two middle values for an even count, NaN for none.
 #[must_use]
@@ -21,15 +21,18 @@ pub fn percent(fraction: Option<f64>) -> f64 {
     fraction.map_or(f64::NAN, |fraction| 100.0 * fraction)
 }
 
-/// A curve named after the run: the epoch on x, `value` on y. Epochs without the value are skipped.
+/// A curve named after the run: the epoch on x, `value` on y. Epochs without the value are skipped;
+/// of very long trainings only the first, lowest, highest and last value of each section is kept.
 #[must_use]
 pub fn curve(record: &TrainingRecord, value: impl Fn(&EpochStats) -> Option<f64>) -> Curve {
-    let point = |stats: &EpochStats| Some((f64::from(stats.epoch), value(stats)?));
-    Curve {
-        name: record.name.clone(),
-        points: record.epochs.iter().filter_map(point).collect(),
-        scatter: false,
+    let mut series = MetricSeries::default();
+    for stats in &record.epochs {
+        if let Some(value) = value(stats) {
+            series.push(i64::from(stats.epoch), value);
+        }
     }
+    let points = series.points().into_iter().map(|(epoch, value)| (epoch as f64, value)).collect();
+    Curve { name: record.name.clone(), points, scatter: false }
 }
 
 /// A chart of curves with linear axes.
@@ -64,6 +67,31 @@ pub(crate) fn accuracy_chart<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Spec;
+
+    /// A training whose test accuracy rises from 0 to 1.
+    fn record(epochs: u32) -> TrainingRecord {
+        let stats = |epoch: u32| {
+            let test_accuracy = Some(f64::from(epoch) / f64::from(epochs));
+            EpochStats { epoch, test_accuracy, ..EpochStats::default() }
+        };
+        let epochs = (0..=epochs).map(stats).collect();
+        TrainingRecord { name: "long".into(), spec: Spec::default(), epochs }
+    }
+
+    #[test]
+    fn a_curve_has_a_point_for_every_epoch() {
+        let points = curve(&record(100), |stats| stats.test_accuracy).points;
+        assert_eq!(points.len(), 101);
+        assert!(points.iter().all(|(epoch, value)| (epoch / 100.0 - value).abs() < 1e-12));
+    }
+
+    #[test]
+    fn the_curve_of_a_long_training_is_bounded() {
+        let points = curve(&record(50_000), |stats| stats.test_accuracy).points;
+        assert!((1000..=4000).contains(&points.len()), "{}", points.len());
+        assert_eq!((points[0], points[points.len() - 1]), ((0.0, 0.0), (50_000.0, 1.0)));
+    }
 
     #[test]
     fn the_median_is_in_the_middle() {

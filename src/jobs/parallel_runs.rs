@@ -13,6 +13,11 @@ use crate::spec::Spec;
 use crate::train::{CheckpointPolicy, RunHandle, RunOptions};
 use crossbeam_channel::{Receiver, Select};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Minimum interval between two figures of the runs so far. Each figure has a point for every epoch,
+/// so one after each epoch would take time that grows with the square of their number.
+const FIGURE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A run that was started; after its end, its results.
 struct ParallelRun {
@@ -52,6 +57,7 @@ impl ParallelRun {
 enum RunUpdate {
     Command(Option<Command>),
     Event(usize, Option<Event>),
+    Deadline,
 }
 
 /// Number of threads of run `index` of `total`. Runs are started in rounds of `cores`; the runs of
@@ -116,7 +122,9 @@ impl<'a> ParallelRuns<'a> {
         let at_once = self.cores.clamp(1, runs.len().max(1));
         let total = runs.len();
         let mut runs = runs.into_iter();
-        let mut records: Vec<TrainingRecord> = Vec::with_capacity(total);
+        let mut drawn_at: Option<Instant> = None;
+        // When the next figure is due; `None` if nothing was measured since the last one.
+        let mut due = None;
         while self.shown < total {
             while self.started.iter().filter(|run| !run.ended).count() < at_once
                 && let Some(run) = runs.next()
@@ -128,21 +136,28 @@ impl<'a> ParallelRuns<'a> {
                 let threads = threads(self.cores, total, self.started.len());
                 self.start(run, data.as_ref(), threads)?;
             }
-            match self.wait() {
+            let mut ended = Ok(());
+            match self.wait(due) {
                 RunUpdate::Command(Some(command)) => self.apply(command),
                 RunUpdate::Command(None) => return Err(ExperimentError::Stopped),
                 RunUpdate::Event(index, event) => {
-                    let measured = matches!(event, Some(Event::EpochEnded(_)));
-                    self.handle_event(index, event)?;
-                    if measured {
-                        records.clear();
-                        records.extend(self.started.iter().map(|run| run.record.clone()));
-                        if let Some(figure) = draw(&records) {
-                            self.channels.send(Event::Figure(figure));
-                        }
+                    if matches!(event, Some(Event::EpochEnded(_))) && due.is_none() {
+                        let now = Instant::now();
+                        due = Some(drawn_at.map_or(now, |at| (at + FIGURE_INTERVAL).max(now)));
                     }
+                    ended = self.handle_event(index, event);
                 }
+                RunUpdate::Deadline => {}
             }
+            let over = ended.is_err() || self.shown == total;
+            if due.is_some_and(|due| over || due <= Instant::now()) {
+                let records: Vec<_> = self.started.iter().map(|run| run.record.clone()).collect();
+                if let Some(figure) = draw(&records) {
+                    self.channels.send(Event::Figure(figure));
+                }
+                (drawn_at, due) = (Some(Instant::now()), None);
+            }
+            ended?;
         }
         Ok(())
     }
@@ -186,8 +201,8 @@ impl<'a> ParallelRuns<'a> {
         Ok(())
     }
 
-    /// Blocks until a command or an event of a run arrives.
-    fn wait(&self) -> RunUpdate {
+    /// Blocks until a command or an event of a run arrives, or until the deadline.
+    fn wait(&self, deadline: Option<Instant>) -> RunUpdate {
         let mut select = Select::new();
         select.recv(&self.channels.commands);
         let events = |run: &ParallelRun| run.handle.as_ref().map(|handle| handle.events.clone());
@@ -198,7 +213,11 @@ impl<'a> ParallelRuns<'a> {
         for (_, events) in &going {
             select.recv(events);
         }
-        let operation = select.select();
+        let operation = match deadline.map(|deadline| select.select_deadline(deadline)) {
+            None => select.select(),
+            Some(Ok(operation)) => operation,
+            Some(Err(_)) => return RunUpdate::Deadline,
+        };
         match operation.index() {
             0 => RunUpdate::Command(operation.recv(&self.channels.commands).ok()),
             selected => {
