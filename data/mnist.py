@@ -87,7 +87,7 @@ def scaled(counts):
     exact = counts * (1 << BITS) / counts.sum()
     result = np.where(counts > 0, np.maximum(np.rint(exact), 1), 0).astype(int)
     while surplus := result.sum() - (1 << BITS):
-        # Where one less, or one more, costs the fewest bits.
+        # Change the symbol for which one less (or one more) costs the fewest bits.
         step = 1 if surplus > 0 else -1
         allowed = result > max(step, 0)
         bits = np.full(len(counts), np.inf)

@@ -1,4 +1,4 @@
-//! nntop: the terminal cockpit for training neural networks.
+//! nntop: a terminal dashboard for training neural networks.
 //!
 //! The program is [`cli::main`]; everything below it can be used as a library. Train a network of the
 //! book and evaluate it:

@@ -5,14 +5,14 @@
 
 use rand::SeedableRng;
 
-/// The generator of every stream; its specification fixes its output for all versions of the crate.
+/// The generator of every stream: ChaCha8, whose output is the same in all versions of the crate.
 pub type Stream = rand::rngs::ChaCha8Rng;
 
 /// What a stream of random numbers is for. Numbers are part of the checkpoint format: append only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Purpose {
-    /// Initial weights and biases; `step` is the layer's index.
+    /// Initial weights and biases; `step` counts the layers with random weights, from 0.
     Initialization = 1,
     /// The order of the training images in an epoch.
     Shuffle = 2,
@@ -20,9 +20,9 @@ pub enum Purpose {
     Dropout = 3,
     /// Random changes to training images; `step` is the image's index in the epoch.
     Augmentation = 4,
-    /// The training images used by a quick evaluation.
+    /// The random sample of training images that is evaluated after each epoch.
     Sample = 5,
-    /// Draws of an experiment, explorable or search.
+    /// Draws of an experiment or an explorable.
     Experiment = 6,
     /// Choosing hyper-parameters at random.
     Search = 7,

@@ -1,4 +1,4 @@
-"""Report a training to nntop, and obey its commands.
+"""Report a training to nntop and execute its commands.
 
     import nntop
 
@@ -8,13 +8,15 @@
         loss = train(batch)
         run.log({"loss": loss})
 
-Under ``nntop run -- python train.py`` the script reports to that session. Started by itself, it
-starts a session of its own where the program ``nntop`` is on the PATH. Everywhere else each call
-does nothing.
+Under ``nntop run -- python train.py`` the script reports to that session. A script that is started
+directly starts a session of its own if the program ``nntop`` is on the PATH. Without a session
+every call does nothing.
 
-One file, standard library alone, Python 3.8 and newer. Nothing here raises into the training or
-blocks it: a daemon thread sends what is queued, samples are dropped when the queue is full, and a
-session that is gone is forgotten. The wire is described in ``PROTOCOL.md`` beside this file.
+One file for Python 3.8 and newer, which needs only the standard library. No call raises an
+exception in the training, except :class:`StopTraining`, and none blocks it, except while the
+session holds it: a daemon thread sends the queued messages, samples are dropped while the queue is
+full, and the training continues without a session that has ended. The protocol is described in
+``PROTOCOL.md`` beside this file.
 """
 
 from __future__ import annotations
@@ -48,20 +50,20 @@ __all__ = [
     "KerasCallback",
 ]
 
-#: Version of the wire; a session of another major version refuses the reporter.
+#: Version of the protocol; a session with another version refuses the connection.
 PROTOCOL = 1
-#: Queued messages beyond which samples (metrics, images, text) are dropped.
+#: Length of the queue, in messages, from which on samples (metrics, images, texts) are dropped.
 QUEUE = 10_000
-#: Bytes of queued images and texts beyond which further ones are dropped.
+#: Maximum size of queued images and texts in bytes; further ones are dropped.
 QUEUE_BYTES = 32 << 20
-#: Longest line on the wire, in bytes.
+#: Maximum length of a line in bytes.
 LINE = 63 << 20
-#: Seconds between two looks of the sending thread.
+#: Interval in seconds at which the sending thread checks the queue.
 TICK = 0.05
-#: Seconds that the end of the script waits for the queue to be sent. The end is delayed by at most
-#: 0.2 s; the rest is for the thread to notice.
+#: Maximum time in seconds that the exit of the script waits for the queue to be sent. Together with
+#: the time until the sending thread notices, the exit is delayed by at most 0.2 s.
 EXIT_WAIT = 0.15
-#: Seconds of silence after which a held training goes on: the session is taken for gone.
+#: Seconds without a message from the session after which a held training continues.
 SILENCE = 60.0
 
 
@@ -81,8 +83,8 @@ def init(
     """Connects to the session, or starts one; returns a :class:`Run` in any case.
 
     ``name`` names a session that is started here. ``config`` holds hyper-parameters. ``every`` is
-    the least number of steps between two exchanges among the ranks of a distributed training; call
-    it after ``init_process_group`` there.
+    the minimum number of steps between two exchanges among the ranks of a distributed training, in
+    which this must be called after ``init_process_group``.
 
     In a worker process, such as one of a ``DataLoader``, every call of the returned :class:`Run`
     does nothing: the process that started the worker reports.
@@ -110,16 +112,16 @@ def init(
 
 
 def resume_from() -> Optional[str]:
-    """The checkpoint that the script is to go on from, ``None`` at a fresh start.
+    """The path of the checkpoint to resume from; ``None`` at a fresh start.
 
-    ``nntop resume`` and ``nntop run --again`` name the one that :meth:`Run.on_checkpoint` wrote
-    last.
+    ``nntop resume`` and ``nntop run --again`` set it to the newest checkpoint that the function of
+    :meth:`Run.on_checkpoint` wrote.
     """
     return os.environ.get("NNTOP_RESUME_FROM") or None
 
 
 class _Steps:
-    """What :meth:`Run.steps` returns: as long as its loader."""
+    """What :meth:`Run.steps` returns: an iterable as long as its loader."""
 
     def __init__(self, run: "Run", loader: Iterable[Any]) -> None:
         self._run = run
@@ -145,7 +147,7 @@ class _Steps:
 
 
 class Tunable:
-    """A value that a session may change: how to read it, and how to set it."""
+    """A value that a session may change, with the functions that read and set it."""
 
     def __init__(
         self,
@@ -160,7 +162,7 @@ class Tunable:
 
 
 class _Injected:
-    """The learning rate in the state of ``optax.inject_hyperparams``, which every step replaces."""
+    """The learning rate in the state of ``optax.inject_hyperparams``; each step has a new state."""
 
     def __init__(self, hyperparams: Dict[str, Any]) -> None:
         self._hyperparams = hyperparams
@@ -179,28 +181,28 @@ class _Injected:
         return self._wanted is None
 
     def pass_through(self, hyperparams: Dict[str, Any]) -> None:
-        """Takes the state of the next step, and changes it where that was asked for."""
+        """Takes the hyper-parameters of the next step; sets a requested learning rate in them."""
         self._hyperparams = hyperparams
         if self._wanted is None:
             return
         if self._steps == 0:
             rate = hyperparams["learning_rate"]
-            # An array stays one, of its own type.
+            # An array stays an array of the same type.
             hyperparams["learning_rate"] = (
                 self._wanted if isinstance(rate, (int, float)) else rate * 0 + self._wanted
             )
             self._steps = 1
         else:
-            # What a schedule has made of it is reported.
+            # A step was made with it. A schedule may have changed it since; that value is reported.
             self._wanted = None
 
 
 class Cannot(Exception):
-    """Raised by the setter of a tunable where the value cannot be changed."""
+    """Raised if a value cannot be changed or a probe not answered; its text is the answer."""
 
 
 class Run:
-    """A training as its session sees it. Every method returns at once without a session."""
+    """The connection of a training to its session. Without a session every method does nothing."""
 
     def __init__(
         self, link: Optional["_Link"], rank: int = 0, world: int = 1, every: int = 1
@@ -210,7 +212,7 @@ class Run:
         self._closed = link is None and world == 1
         self._rank = rank
         self._ranks = _Ranks(every) if world > 1 else None
-        #: The same, kept after the exchange has ended, for the exit of this rank.
+        #: The same object, kept after the exchange has ended, for the exit file of this rank.
         self._ranks_at_exit = self._ranks
         self._steps = 0
         self._attention = self._ranks is not None
@@ -247,7 +249,7 @@ class Run:
 
     @property
     def active(self) -> bool:
-        """Whether a session listens."""
+        """Whether a session is connected."""
         return self._link is not None and not self._closed
 
     def log(
@@ -258,14 +260,14 @@ class Run:
     ) -> None:
         """Reports metrics. Values are numbers, or tensors and arrays of one element.
 
-        ``step`` is the x of the charts; without it the number of calls of :meth:`step` (or
-        batches of :meth:`steps`) is taken. Names are grouped by ``/``.
+        ``step`` is the position on the x-axis of the charts, by default the number of calls of
+        :meth:`step` or of batches of :meth:`steps`. Names are grouped by ``/``.
         """
         link = self._link
         if link is None:
             return
         values = {
-            # Numbers are taken as they are; what can change later is copied.
+            # Tensors and arrays, which may change later, are copied.
             key: value if type(value) in (float, int) else _frozen(value)
             for key, value in metrics.items()
         }
@@ -284,7 +286,7 @@ class Run:
             self._link.sample(("text", str(tag), text, step, time.time()), len(text))
 
     def image(self, tag: str, image: Any, step: Optional[int] = None) -> None:
-        """Reports an image: height × width, channels last or first (1 or 3), bytes or 0 to 1."""
+        """Reports an image: height × width, 1 or 3 channels last or first, bytes or 0 to 1."""
         if self._link is not None and not self._closed:
             try:
                 image = _numpy(image)
@@ -323,7 +325,7 @@ class Run:
         ids: Optional[Sequence[Any]] = None,
         classes: Optional[Sequence[str]] = None,
     ) -> None:
-        """Reports what a model predicts for a validation set: fills Digits and Confusion.
+        """Reports a model's predictions for a validation set, for the Digits and Confusion views.
 
         ``labels``: N integers. ``probabilities``: N × classes. ``images``: N × height × width,
         with 1 or 3 channels first or last, bytes or numbers from 0 to 1. ``ids``: N names.
@@ -335,15 +337,15 @@ class Run:
         except Exception as error:  # a wrong shape must not end the training
             return self._note("warning", f"predictions were not reported: {error}")
         message["step"] = self._steps
-        # Only the newest waits where several are reported faster than they can be sent.
+        # If they are reported faster than they can be sent, only the newest are queued.
         self._link.newest("predictions", {"predictions": message})
 
     # -- control -----------------------------------------------------------------------------
 
     def steps(self, loader: Iterable[Any]) -> "_Steps":
-        """Iterates over a loader and obeys hold, step and stop between two batches.
+        """Iterates over a loader; hold, step and stop take effect between two batches.
 
-        After a stop was requested the loop ends, and the script goes on behind it. A further loop
+        After a stop was requested the loop ends, and the script continues after it. A further loop
         over ``steps`` ends the script with exit code 0.
         """
         return _Steps(self, loader)
@@ -351,8 +353,8 @@ class Run:
     def step(self) -> None:
         """Marks the boundary between two steps, where commands take effect.
 
-        Raises :class:`StopTraining` once a stop was requested, unless an adapter drives the loop,
-        which ends it itself.
+        Raises :class:`StopTraining` once a stop was requested; the adapters end the loop of their
+        framework instead.
         """
         self._steps += 1
         if self._attention:
@@ -395,7 +397,7 @@ class Run:
     def inject(self, state: Any) -> Any:
         """Lets the session change the learning rate of ``optax.inject_hyperparams``.
 
-        Call it with the optimizer state in every step and go on with the state it returns.
+        Call it with the optimizer state in every step and continue with the state it returns.
         """
         if self._closed:
             return state
@@ -413,24 +415,24 @@ class Run:
         return state
 
     def on_checkpoint(self, save: Callable[..., Any]) -> None:
-        """Names the function that ``nntop save`` calls at a step boundary.
+        """Registers the function that ``nntop save`` calls at a step boundary.
 
-        It returns the path it wrote. If it takes an argument, a path in the run's directory is
-        suggested to it.
+        The function returns the path that it wrote. If it takes an argument, it is passed a
+        suggested path in the run's directory.
         """
         self._save = save
         if self._link is not None and not self._closed:
             self._link.fact({"capability": "save"})
 
     def watch(self, model: Any) -> None:
-        """Shows weights, gradients and activations of a PyTorch module when a view looks."""
+        """Lets the dashboard show weights, gradients and activations of a PyTorch module."""
         if self._closed or self._link is None:
             return
         self._model = _Model(model)
         self._link.fact({"layers": self._model.describe()})
 
     def finish(self, failed: Optional[str] = None) -> None:
-        """Ends the report; called at the end of the script by itself."""
+        """Ends the report; called automatically at the end of the script."""
         if self._closed or self._link is None:
             return
         link, self._link, self._closed = self._link, None, True
@@ -455,7 +457,7 @@ class Run:
             self._link.fact({"tunable": {"name": name, "value": _json_number(value)}, "step": self._steps})
 
     def _report_changes(self) -> None:
-        """Reports what was changed, once a step was made with it."""
+        """Reports changed values once a step was made with them."""
         for name in [n for n in self._changed if self._tunables[n].is_settled()]:
             self._changed.remove(name)
             self._report(name)
@@ -465,21 +467,21 @@ class Run:
             self._link.fact({"note": {"level": level, "text": text}})
 
     def _receive(self, command: Dict[str, Any]) -> None:
-        """Takes a command in the receiving thread; it takes effect at the next boundary."""
+        """Queues a command, in the receiving thread; it takes effect at the next boundary."""
         with self._wake:
             self._work.append(command)
             self._attention = True
             self._wake.notify_all()
 
     def _disconnect(self) -> None:
-        """Makes every call do nothing, in a forked child. A thread of the parent may hold the lock."""
+        """Makes every call do nothing, in a forked child. A parent's thread may hold the lock."""
         self._link, self._closed, self._attention, self._ranks = None, True, False, None
         self._held, self._steps_left, self._stop = False, None, False
         self._wake = threading.Condition()
         self._work = collections.deque()
 
     def _lost(self) -> None:
-        """The session is gone: nothing holds the training any more."""
+        """Handles a lost session: the training is no longer held."""
         with self._wake:
             self._held, self._steps_left = False, None
             self._link, self._closed = None, True
@@ -494,7 +496,7 @@ class Run:
             self._serve()
 
     def _serve(self) -> None:
-        """Obeys what has arrived; blocks while held."""
+        """Executes the commands that have arrived; blocks while held."""
         self._report_changes()
         model = self._model
         if model is not None and model.waits_for_a_step:
@@ -527,7 +529,7 @@ class Run:
             answer: Dict[str, Any] = {"ack": command.get("id"), "step": self._steps}
             try:
                 answer.update(self._obey(command) or {})
-            except Exception as error:  # the answer to the command, never the training's problem
+            except Exception as error:  # reported as the answer; must not end the training
                 answer["error"] = str(error) if isinstance(error, Cannot) else f"{type(error).__name__}: {error}"
             if self._link is not None:
                 self._link.fact(answer)
@@ -577,7 +579,7 @@ class Run:
             return {"error": f"cannot: {value} is not a number"}
         before = float(tunable.get())
         tunable.set(value)
-        # The scheduler may have its say in the next step: that value is reported then.
+        # The scheduler may change the value in the next step; that value is reported then.
         if name not in self._changed:
             self._changed.append(name)
         return {"name": name, "previous": _json_number(before), "value": _json_number(float(tunable.get()))}
@@ -608,7 +610,7 @@ class Run:
     # -- distributed -------------------------------------------------------------------------
 
     def _exchange(self) -> None:
-        """Rank 0 obeys its session; every rank learns of hold and stop at the same step."""
+        """Rank 0 executes commands; hold, stop and changes reach every rank at the same step."""
         ranks = self._ranks
         if ranks is None or not ranks.due(self._steps):
             return
@@ -616,7 +618,7 @@ class Run:
             if ranks.join(self._rank) and self._link is not None:
                 self._link.watch(ranks.others)
             self._exchange_now(ranks)
-        except Exception as error:  # such as a rank that died: the training finds out by itself
+        except Exception as error:  # such as a rank that died, which the training itself notices
             self._ranks, self._held = None, False
             self._attention = self._link is not None
             self._note("error", f"the ranks no longer answer one another: {_one_line(error)}")
@@ -632,18 +634,18 @@ class Run:
                     self._hold(None)
             self._drain_for(ranks)
         while True:
-            # While held this is the heartbeat that keeps every collective below its time-out.
-            told = ranks.share(self._agreement(ranks) if leads else None)
+            # While held, this broadcast every second keeps every collective below its timeout.
+            state = ranks.share(self._agreement(ranks) if leads else None)
             if not leads:
-                self._stop = told["stop"]
-                for name, value in told["changes"]:
+                self._stop = state["stop"]
+                for name, value in state["changes"]:
                     if name in self._tunables:
                         self._tunables[name].set(value)
-            if not told["active"]:
+            if not state["active"]:
                 self._ranks, self._attention = None, False
                 return
-            if not told["held"] or told["stop"]:
-                ranks.plan(told["every"], self._steps)
+            if not state["held"] or state["stop"]:
+                ranks.plan(state["every"], self._steps)
                 return
             if leads:
                 with self._wake:
@@ -654,7 +656,7 @@ class Run:
                 self._drain_for(ranks)
 
     def _agreement(self, ranks: "_Ranks") -> Dict[str, Any]:
-        """What rank 0 tells the others."""
+        """The state that rank 0 broadcasts."""
         return {
             "held": self._held,
             "stop": self._stop,
@@ -679,7 +681,7 @@ class _Ranks:
     def __init__(self, every: int) -> None:
         self.least = max(1, every)
         self.changes: List[Tuple[str, float]] = []
-        #: Steps since the exchange before.
+        #: Steps since the previous exchange.
         self.passed = 1
         self._next = 1
         self._last = 0
@@ -698,7 +700,7 @@ class _Ranks:
         return True
 
     def join(self, rank: int) -> bool:
-        """Makes the group, and exchanges the ranks' processes, in the first call; whether it is that."""
+        """Creates the group and exchanges process ids in the first call; returns whether it did."""
         if self._group is not None:
             return False
         distributed = sys.modules["torch.distributed"]
@@ -719,7 +721,7 @@ class _Ranks:
         return True
 
     def write_exit_file(self, failed: Optional[str]) -> None:
-        """Lets rank 0 know that this rank exits by itself, and by which exception.
+        """Tells rank 0 that this rank exits on its own, and by which exception, if any.
 
         A rank that is killed or crashes leaves no file.
         """
@@ -732,12 +734,12 @@ class _Ranks:
                 pass
 
     def plan(self, every: int, steps: int) -> None:
-        """Decides on the step of the next exchange, which is the same on every rank."""
+        """Schedules the next exchange, at the same step on every rank."""
         self._last, self._next = steps, steps + every
         self._since = time.monotonic()
 
     def pace(self) -> int:
-        """As many steps as take about a fifth of a second."""
+        """The number of steps that take about 0.2 s."""
         seconds = (time.monotonic() - self._since) / self.passed
         return max(self.least, min(1000, int(0.2 / max(seconds, 1e-6))))
 
@@ -745,10 +747,10 @@ class _Ranks:
         changes, self.changes = self.changes, []
         return changes
 
-    def share(self, told: Optional[Dict[str, Any]]) -> Dict[str, Any]:
-        """Broadcasts what rank 0 tells."""
+    def share(self, state: Optional[Dict[str, Any]]) -> Dict[str, Any]:
+        """Broadcasts the state of rank 0, which is returned on every rank."""
         distributed = sys.modules["torch.distributed"]
-        message: List[Any] = [told]
+        message: List[Any] = [state]
         distributed.broadcast_object_list(message, src=0, group=self._group)
         return message[0]  # type: ignore[no-any-return]
 
@@ -786,7 +788,7 @@ class _Rank:
         return False
 
     def take_problem(self) -> Optional[str]:
-        """After its end: how it died or failed; ``None`` if it has exited as it should."""
+        """How the ended process died or failed; ``None`` if it exited normally."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -801,7 +803,7 @@ class _Rank:
 
 
 def _directory_for_exit_files() -> str:
-    """A directory in that of the run, which the ranks share; empty if there is no run."""
+    """The directory for exit files, inside the directory of the run; empty without a run."""
     directory = os.path.join(os.environ.get("NNTOP_RUN", ""), "ranks")
     try:
         if not os.environ.get("NNTOP_RUN"):
@@ -846,7 +848,7 @@ class _Link:
             threading.Thread(target=target, name="nntop", daemon=True).start()
 
     def sample(self, message: Tuple[Any, ...], size: int = 0) -> None:
-        """Queues what may be dropped."""
+        """Queues a message that may be dropped."""
         if len(self._queue) < QUEUE and self._bytes + size <= QUEUE_BYTES:
             self._bytes += size
             self._queue.append(message)
@@ -854,8 +856,8 @@ class _Link:
             self._dropped += 1
 
     def fact(self, message: Dict[str, Any]) -> None:
-        """Queues what is sent at once."""
-        # Facts are few; a queue ten times as long is a session that reads nothing.
+        """Queues a message that is not dropped, and wakes the sending thread."""
+        # These messages are few: a queue ten times as long means that the session reads nothing.
         if len(self._queue) < 10 * QUEUE:
             self._queue.append(message)
             self._wakeup.set()
@@ -878,7 +880,7 @@ class _Link:
                 self._queue.append({"note": {"level": "error", "text": text}})
 
     def silence(self) -> float:
-        """Seconds since the session last said anything."""
+        """Seconds since the last message of the session."""
         return time.monotonic() - self._heard
 
     def close(self) -> None:
@@ -965,9 +967,9 @@ class _Link:
 class _Model:
     """Weights, gradients and activations of a PyTorch module, a slice at a time."""
 
-    #: Numbers that one answer holds at most.
+    #: Maximum number of values in an answer.
     MOST = 200_000
-    #: Maps and sides of the activations of a layer at most.
+    #: Maximum number of maps, and maximum width and height, of the activations of a layer.
     MAPS, SIDE = 32, 64
 
     def __init__(self, model: Any) -> None:
@@ -1052,7 +1054,7 @@ class _Model:
             gradient = getattr(parameter, "grad", None)
             return None if gradient is None else _finite(float(gradient.float().norm()))
 
-        # Its change in the next step is measured, for the next look.
+        # The next step is measured, for the next answer.
         self._before[index] = self._sample(module).clone()
         return {
             "layer": index,
@@ -1071,7 +1073,7 @@ class _Model:
         return bool(self._before)
 
     def measure_step(self) -> None:
-        """Measures one update over the weights, by a sample of them."""
+        """Measures the norm of an update relative to that of up to 4,096 weights per layer."""
         for index, before in self._before.items():
             size = float(before.float().norm())
             change = float((self._sample(self.layers[index][1]) - before).float().norm())
@@ -1079,7 +1081,7 @@ class _Model:
         self._before.clear()
 
     def _look_at_activations(self) -> List[Dict[str, Any]]:
-        """Activations of the first sample of the last batch; the first look installs hooks."""
+        """Activations of the first sample of the last batch; the first call installs hooks."""
         if not self._hooks:
             for index, (_, module) in enumerate(self.layers):
                 self._hooks.append(module.register_forward_hook(self._hook(index)))
@@ -1125,9 +1127,10 @@ def _one_line(error: BaseException) -> str:
 
 
 def _lightning_callbacks() -> Tuple[Any, ...]:
-    """The class ``Callback`` of the package that the script has imported, or of both.
+    """The class ``Callback`` of each Lightning package that the script has imported.
 
-    A trainer refuses callbacks of the other package.
+    A trainer refuses callbacks of the other package. If the script has imported neither, the first
+    installed one is used.
     """
     packages = ("lightning.pytorch", "pytorch_lightning")
     imported = [name for name in packages if name in sys.modules]
@@ -1147,12 +1150,12 @@ def _lightning_callbacks() -> Tuple[Any, ...]:
 def LightningCallback(**arguments: Any) -> Any:
     """A callback for ``Trainer(callbacks=[nntop.LightningCallback()])``.
 
-    Of ``lightning`` and of ``pytorch_lightning``; the arguments are those of :func:`init`.
+    For ``lightning`` and ``pytorch_lightning``; the arguments are those of :func:`init`.
     """
 
     class NntopCallback(*_lightning_callbacks()):  # type: ignore[misc]
         def __reduce__(self) -> Any:
-            # Strategies that start processes send the trainer to them.
+            # Strategies that start processes pickle the trainer with its callbacks.
             return functools.partial(LightningCallback, **arguments), ()
 
         def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
@@ -1309,12 +1312,12 @@ def _assign_keras(optimizer: Any, value: float) -> None:
     ) else setattr(optimizer, "learning_rate", value)
 
 
-#: Other names of what is usually changed.
+#: Aliases of the parameters that are usually changed.
 _ALIASES = {"eta": "learning_rate", "lr": "learning_rate", "lambda": "weight_decay", "mu": "momentum"}
 
 
 def _full_name(name: str, known: Dict[str, Any]) -> str:
-    """The name under which the script offers something: as given, in other spelling, or an alias."""
+    """The script's own name for a tunable that is given in another spelling or by an alias."""
     if name in known:
         return name
 
@@ -1334,7 +1337,7 @@ def _cannot_get() -> float:
 
 
 class _KerasRate:
-    """The learning rate of a Keras model while ``fit`` goes on."""
+    """The learning rate of a Keras model during ``fit``."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -1350,7 +1353,7 @@ class _KerasRate:
         _assign_keras(self._model.optimizer, value)
 
     def _check(self) -> None:
-        # The variables of the optimizer were handed over to compiled code.
+        # During ``fit``, compiled code owns the variables of the optimizer.
         if getattr(self._model, "_jax_state", None) is not None:
             raise Cannot("cannot: with JAX, Keras keeps the learning rate inside fit")
 
@@ -1388,12 +1391,12 @@ def _number(value: Any) -> float:
 
 
 def _json_number(value: float) -> Any:
-    """JSON has no NaN and no infinity; they travel as text."""
+    """A number for JSON, which has no NaN and no infinity: those are sent as text."""
     return value if math.isfinite(value) else str(value)
 
 
 def _encode(message: Any) -> Optional[bytes]:
-    """A line of the wire; ``None`` for what cannot be said in JSON."""
+    """Encodes a message as a line; ``None`` if it is too long or cannot be written as JSON."""
     try:
         if isinstance(message, tuple):
             if message[0] == "log":
@@ -1407,14 +1410,14 @@ def _encode(message: Any) -> Optional[bytes]:
     return line if len(line) <= LINE else None
 
 
-#: Names of metrics in quotes, as JSON writes them.
+#: Cache: names of metrics as JSON strings.
 _QUOTED: Dict[str, str] = {}
 
 
 def _encode_log(
     metrics: Dict[str, Any], step: Any, epoch: Optional[float], now: float
 ) -> Optional[bytes]:
-    """The line of plain numbers, three times faster than by way of a dictionary; else ``None``."""
+    """Encodes plain numbers, three times faster than a dictionary; ``None`` for other values."""
     if epoch is not None or type(step) is not int:
         return None
     parts = []
@@ -1537,7 +1540,7 @@ def _is_channels_first(sides: Tuple[int, int, int]) -> bool:
 
 
 def _image_array(images: Any) -> Tuple[bytes, Tuple[int, int, int, int]]:
-    """The same of an array of numpy."""
+    """Like :func:`_images`, for a numpy array."""
     shape = tuple(int(side) for side in images.shape)
     if len(shape) == 3:
         images, shape = images.reshape(shape + (1,)), shape + (1,)
@@ -1552,7 +1555,7 @@ def _image_array(images: Any) -> Tuple[bytes, Tuple[int, int, int, int]]:
         largest = images.max() if images.size else 0.0
         scale = 1.0 if largest > 1.0 else 255.0
         images = (images.astype("float32") * scale + 0.5).clip(0, 255)
-        images[images != images] = 0  # what is not a number
+        images[images != images] = 0  # NaN
     elif images.dtype.kind == "b":
         images = images.astype("uint8") * 255
     return images.clip(0, 255).astype("uint8").tobytes(), shape  # type: ignore[return-value]
@@ -1565,7 +1568,7 @@ def _predictions(
     ids: Optional[Sequence[Any]],
     classes: Optional[Sequence[str]],
 ) -> Dict[str, Any]:
-    """The message for what a model predicts."""
+    """The message with a model's predictions."""
     truth = [int(label) for label in _list(labels)]
     numbers, width = _rows(probabilities)
     count = len(numbers) // width if width else 0
@@ -1591,7 +1594,7 @@ def _predictions(
 
 
 def _rows(rows: Any) -> Tuple["array.array[float]", int]:
-    """The numbers of a matrix, and how many are in a row."""
+    """The values of a matrix, row by row, and the length of a row."""
     rows = _numpy(rows)
     if hasattr(rows, "dtype") and hasattr(rows, "tobytes"):
         if len(rows.shape) != 2:
@@ -1607,7 +1610,7 @@ def _rows(rows: Any) -> Tuple["array.array[float]", int]:
 
 
 def _numpy(values: Any) -> Any:
-    """A tensor as an array of numpy where that is installed; anything else as it is."""
+    """Converts a tensor to a numpy array if numpy is installed; returns anything else unchanged."""
     if hasattr(values, "detach") and hasattr(values, "cpu"):
         values = values.detach().cpu()
         if hasattr(values, "float") and "bfloat16" in str(getattr(values, "dtype", "")):
@@ -1707,7 +1710,7 @@ def _connect(name: Optional[str]) -> Optional[_Link]:
 
 
 def _start_session(name: Optional[str]) -> Optional[str]:
-    """Starts a session that this script reports to; the path of its socket."""
+    """Starts a session for this script; returns the path of its socket, ``None`` if that fails."""
     program = os.environ.get("NNTOP") or shutil.which("nntop")
     if not program:
         return None
@@ -1738,16 +1741,16 @@ _failure: Optional[str] = None
 
 
 def _failure_of_process() -> Optional[str]:
-    """The exception that ends a child of multiprocessing, which calls no hook for it."""
+    """The exception that ends a child of multiprocessing, which does not call ``excepthook``."""
     error = sys.exc_info()[1]
     if isinstance(error, SystemExit):
-        # torch.multiprocessing hands the exception over to the parent and exits with code 1.
+        # torch.multiprocessing passes the exception to the parent and exits with code 1.
         error = error.__context__ if error.code else None
     return None if error is None else f"{type(error).__name__}: {error}"
 
 
 def _end_with_process() -> None:
-    """Calls :func:`_end` at the end of a child of multiprocessing, where atexit may not."""
+    """Calls :func:`_end` at the end of a child of multiprocessing, which may skip atexit."""
     util = sys.modules.get("multiprocessing.util")
     if util is not None and _is_child_of_multiprocessing():
         util.Finalize(None, _end, exitpriority=0)
@@ -1759,7 +1762,7 @@ def _is_child_of_multiprocessing() -> bool:
 
 
 def _remember_failures() -> None:
-    """Notes the exception that ends the script, and leaves the rest to the hook that was there."""
+    """Records the exception that ends the script, then calls the previous ``excepthook``."""
     previous = sys.excepthook
 
     def hook(kind: Any, value: Any, trace: Any) -> None:

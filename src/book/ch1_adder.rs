@@ -21,7 +21,7 @@ fn number(bits: &[bool]) -> u32 {
     bits.iter().rev().fold(0, |sum, &bit| 2 * sum + u32::from(bit))
 }
 
-/// Input bits with their place values: the circuit must compute their sum.
+/// A circuit that must compute the sum of its input bits, weighted by their place values.
 struct Adder {
     name: &'static str,
     circuit: Circuit,
@@ -45,7 +45,7 @@ impl Adder {
         bits.iter().zip(self.places).map(|(&bit, place)| u32::from(bit) * place).sum()
     }
 
-    /// The number of correct sums if every gate is this perceptron, and the number of all sums.
+    /// The number of correct sums if every gate is this perceptron, and the total number of sums.
     fn right(&self, gate: &Perceptron) -> (usize, usize) {
         let inputs = combinations(self.circuit.inputs());
         let right = inputs.iter().filter(|x| number(&self.circuit.run(gate, x)) == self.sum(x));

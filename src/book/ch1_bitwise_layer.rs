@@ -23,10 +23,10 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 
 const DIGITS: usize = 10;
 const BITS: usize = 4;
-/// The assumption of the exercise: the correct output is at least this, the others are at most that.
+/// The assumption of the exercise: the correct output is at least 0.99, the others at most 0.01.
 const ASSUMED: [f64; 2] = [0.99, 0.01];
-/// z of a bit is ±10 times the correct output plus 10 times at most nine others, so its distance
-/// from 0 is at least 9, and σ(9) = 0.9999.
+/// Under the assumption, |z| of every bit is at least 10 · 0.99 − 9 · 10 · 0.01 = 9, and
+/// σ(9) = 0.9999.
 const WEIGHT: f64 = 10.0;
 
 fn bit(digit: usize, bit: usize) -> bool {

@@ -1,8 +1,9 @@
 //! Section 1.6: the book's first networks for digits.
 //!
-//! The book's footnote says that some runs are quite a bit worse. The reason: an output that is
-//! saturated at the start never learns, which costs the ten points of its digit. The claims are
-//! therefore about the best of several runs, and about the number of lost digits.
+//! A footnote in the book mentions that some runs are quite a bit worse. The reason: an output that
+//! is saturated at the start never learns, so all images of its digit, about a tenth, are
+//! misclassified. The claims are therefore about the best of several runs, and about the number of
+//! lost digits.
 
 use super::Experiment;
 use super::recipes::{best, images};
@@ -59,7 +60,7 @@ const ROW_100: DigitsNetwork = DigitsNetwork {
 
 /// Number of runs with the full and the quick budget.
 const RUNS: (usize, usize) = (12, 6);
-/// Points that an output costs if it never learns: the fraction of its digit.
+/// Accuracy lost if an output never learns, in percentage points: its digit's share of the images.
 const A_DIGIT: f64 = 10.0;
 
 fn test_accuracy(stats: &EpochStats) -> Option<f64> {
@@ -83,13 +84,14 @@ fn distribution(accuracies: &[f64], whole: f64) -> Vec<usize> {
     runs
 }
 
-/// The difference of the fractions of two samples that is attributed to chance: two standard
-/// deviations, in the worst case of a property of half of all runs.
+/// Two standard deviations of the difference between the fractions p of two samples of these sizes,
+/// at the largest variance, p = 1/2.
 fn by_chance(here: usize, there: usize) -> f64 {
     2.0 * (0.25 / here as f64 + 0.25 / there as f64).sqrt()
 }
 
-/// The quadratic cost, unit Gaussian weights, η 3, batches of 10, 30 epochs.
+/// Trains the network with several seeds (quadratic cost, unit Gaussian weights, η 3, mini-batches
+/// of 10, 30 epochs), checks the best test accuracy, and compares the lost digits with NumPy's.
 fn check(context: &mut JobContext, row: &DigitsNetwork) -> Result<(), ExperimentError> {
     let data = images(context);
     let (epochs, runs) = (context.budget(30, 5), context.budget(RUNS.0, RUNS.1));
@@ -132,8 +134,8 @@ fn best_test(record: &TrainingRecord) -> f64 {
     best(record, test_accuracy)
 }
 
-/// Shows the numbers of lost digits beside NumPy's, and checks that as large a fraction of runs
-/// lost any.
+/// Shows the numbers of lost digits beside NumPy's, and checks that the fractions of runs that lost
+/// a digit agree within [`by_chance`].
 fn compare(context: &mut JobContext, row: &DigitsNetwork, accuracies: &[f64]) {
     let (here, there) = (distribution(accuracies, row.book), distribution(row.numpy, row.book));
     let cell = |text: String| Cell { text, highlighted: false };
@@ -157,13 +159,13 @@ fn compare(context: &mut JobContext, row: &DigitsNetwork, accuracies: &[f64]) {
                    recipe in float64, with other seeds.";
     context.figure("lost", "Number of runs by number of lost digits", caption, body);
     let share = |runs: &[usize], all: usize| 1.0 - count(runs, 0) as f64 / all as f64;
-    let (mine, theirs) = (share(&here, accuracies.len()), share(&there, row.numpy.len()));
+    let (ours, numpy_share) = (share(&here, accuracies.len()), share(&there, row.numpy.len()));
     let margin = by_chance(accuracies.len(), row.numpy.len());
     context.claim_text(
         "fraction of runs that lose a digit or more, compared with NumPy within sampling error",
-        format!("{:.0}% ± {:.0}", 100.0 * theirs, 100.0 * margin),
-        format!("{:.0}%", 100.0 * mine),
-        (mine - theirs).abs() <= margin,
+        format!("{:.0}% ± {:.0}", 100.0 * numpy_share, 100.0 * margin),
+        format!("{:.0}%", 100.0 * ours),
+        (ours - numpy_share).abs() <= margin,
     );
 }
 
@@ -176,9 +178,9 @@ mod tests {
         assert_eq!(distribution(ROW_100.numpy, 96.59), [2, 7, 2, 1]);
         assert_eq!(distribution(ROW_30.numpy, 95.42), [4, 1]);
         // nntop's seeds 1 to 12 with 100 hidden neurons.
-        let mine =
+        let ours =
             [78.13, 96.36, 77.79, 87.27, 87.49, 96.53, 96.77, 85.32, 87.40, 87.45, 87.47, 88.24];
-        assert_eq!(distribution(&mine, 96.59), [3, 7, 2]);
+        assert_eq!(distribution(&ours, 96.59), [3, 7, 2]);
     }
 
     #[test]

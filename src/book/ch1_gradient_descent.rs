@@ -18,10 +18,10 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 
 type Point2 = [f64; 2];
 
-/// How much steeper the valley is along v₂.
+/// ∂²C/∂v₂²; ∂²C/∂v₁² is 1.
 const STEEP: f64 = 4.0;
 const START: Point2 = [-2.0, 1.2];
-/// Above this learning rate, 2/∂²C/∂v₂², a step increases the cost.
+/// The largest stable learning rate, 2/(∂²C/∂v₂²): above it, |v₂| grows in every step.
 const LARGEST: f64 = 2.0 / STEEP;
 
 /// C(v₁, v₂) = (v₁² + 4v₂²)/2: a valley with its only minimum at (0, 0).

@@ -81,13 +81,13 @@ fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     context.claim_number(claim, 0.01, apart.fold(0.0, f64::max), Tolerance::AtMost, "");
 
     // A perceptron at its threshold: the smallest change flips it, but hardly affects the sigmoid.
-    let verge = Perceptron { weights: vec![1.0], bias: -1.0 };
-    let tiny = Perceptron { weights: vec![1.0 + 1e-6], ..verge.clone() };
-    let flip = u8::from(tiny.fires(&[true])) - u8::from(verge.fires(&[true]));
+    let before = Perceptron { weights: vec![1.0], bias: -1.0 };
+    let after = Perceptron { weights: vec![1.0 + 1e-6], ..before.clone() };
+    let flip = u8::from(after.fires(&[true])) - u8::from(before.fires(&[true]));
     let claim = "change of a perceptron's output at its threshold if a weight grows by 1e-6";
     context.claim_number(claim, 1.0, f64::from(flip), Tolerance::Within(0.0), "");
     let claim = "change of the sigmoid neuron with the same weights, at most that of the weight";
-    let change = tiny.sigmoid(&[1.0]) - verge.sigmoid(&[1.0]);
+    let change = after.sigmoid(&[1.0]) - before.sigmoid(&[1.0]);
     context.claim_number(claim, 1e-6, change, Tolerance::AtMost, "");
     context.handle_commands()?;
 

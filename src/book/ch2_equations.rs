@@ -30,7 +30,7 @@ const STEP: f64 = 1e-5;
 
 /// A network of sigmoid neurons in the book's own notation, in double precision.
 #[derive(Clone, Debug)]
-struct Small {
+struct SmallNetwork {
     /// w_jk of each layer: from neuron k of the previous layer to neuron j, shape (units, inputs).
     w: Vec<Array2<f64>>,
     b: Vec<Array1<f64>>,
@@ -44,7 +44,7 @@ fn sigmoid_prime(z: f64) -> f64 {
     sigmoid(z) * (1.0 - sigmoid(z))
 }
 
-impl Small {
+impl SmallNetwork {
     fn random(stream: &mut Stream) -> Self {
         let mut draw = || stream.random_range(-1.5..1.5);
         let pairs = || SIZES.windows(2);
@@ -118,7 +118,7 @@ fn difference(found: &[f64], truth: &[f64]) -> f64 {
 }
 
 /// The difference of each of BP1 to BP4 from the derivative that it computes.
-fn against_differences(network: &Small, x: &Array1<f64>, y: &Array1<f64>) -> [f64; 4] {
+fn against_differences(network: &SmallNetwork, x: &Array1<f64>, y: &Array1<f64>) -> [f64; 4] {
     let zs = network.feed(x, None);
     let deltas = network.deltas(&zs, y);
     // δ = ∂C/∂z is a definition (equation 29): nudge z and measure the cost.
@@ -162,8 +162,8 @@ fn against_differences(network: &Small, x: &Array1<f64>, y: &Array1<f64>) -> [f6
     [bp1, bp2, bp3, bp4]
 }
 
-/// The difference of the library's gradient of the same network from BP3.
-fn library_difference(network: &Small, x: &Array1<f64>, y: &Array1<f64>) -> f64 {
+/// The difference of the bias gradients of the same network in the library from BP3.
+fn library_difference(network: &SmallNetwork, x: &Array1<f64>, y: &Array1<f64>) -> f64 {
     let deltas = network.deltas(&network.feed(x, None), y);
     let library = network.in_library();
     let row = |values: &Array1<f64>| values.mapv(|v| v as Real).insert_axis(ndarray::Axis(0));
@@ -195,7 +195,7 @@ fn multiplications(sizes: &[usize]) -> (usize, usize) {
 }
 
 /// Seconds for the gradient of one image: by backpropagation, and by changing one weight or bias
-/// after another, with a forward pass each. Also returns their number.
+/// after another, with a forward pass each. The third value is the number of forward passes.
 fn seconds(network: &mut Network, pixels: &[u8]) -> (f64, f64, usize) {
     let (inputs, outputs) = (network.inputs(), network.outputs());
     let (mut x, mut y) = (Array2::zeros((1, inputs)), Array2::zeros((1, outputs)));
@@ -261,7 +261,7 @@ fn table(header: &[&str], rows: &[[String; 3]]) -> FigureBody {
 fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
     // A random small network, input and target.
     let mut stream = stream(context.seed(), Purpose::Experiment, 2, 0);
-    let network = Small::random(&mut stream);
+    let network = SmallNetwork::random(&mut stream);
     let x = Array1::from_shape_simple_fn(SIZES[0], || stream.random_range(0.0..1.0));
     let y = Array1::from_shape_simple_fn(SIZES[3], || stream.random_range(0.0..1.0));
 
@@ -331,7 +331,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_equation_is_detected() {
+    fn differences_are_relative_and_quotients_are_slopes() {
         assert!((difference(&[1.0, 2.2], &[1.0, 2.0]) - 0.1).abs() < 1e-12);
         assert!((quotient(|h| (1.0 + h) * (1.0 + h)) - 2.0).abs() < 1e-9);
     }

@@ -22,7 +22,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-/// The learning rates and penalties of the grid, at factors of about three.
+/// The grid: η in factors of about three, λ in factors of ten.
 const GRID: &str = r#"
 layers = "784,30,10"
 cost = "cross-entropy"
@@ -85,14 +85,14 @@ fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
         PlannedRun::new(name, Spec { seed, ..spec }).with_data(Arc::clone(data))
     };
 
-    // A beginner may well start like this, and see 30 epochs of noise.
+    // The book's first guess, η 10 and λ 1000, learns nothing.
     let (images, rest) = context.budget((50_000, 10_000), (1000, 500));
     let data = first_images(&all, images, rest);
     let epochs = context.budget(30, 3);
-    // λ/n matters: 1000 for 50,000 images is 20 for 1,000.
+    // λ/n is kept: λ 1000 with 50,000 images corresponds to λ 20 with 1,000.
     let regularizer = l2(1000.0 * images as f64 / 50_000.0);
-    let hopeless = Spec { eta: 10.0, regularizer, epochs, ..regularized("784,30,10") };
-    let runs = vec![on("the first guess", hopeless, &data)];
+    let first_guess = Spec { eta: 10.0, regularizer, epochs, ..regularized("784,30,10") };
+    let runs = vec![on("the first guess", first_guess, &data)];
     let trained = context.train_all(runs, |records| {
         Some(Figure {
             id: "guess".into(),
@@ -158,7 +158,7 @@ fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
         return Ok(());
     }
 
-    // The best settings on all images; λ is proportional to their number.
+    // The best settings on all images; λ/n is kept again.
     let Spec { eta, regularizer, .. } = found.record.spec;
     let regularizer = l2(regularizer.lambda * 50_000.0 / images as f64);
     let spec = Spec { eta, regularizer, epochs: 30, seed, ..regularized("784,30,10") };

@@ -26,8 +26,8 @@ fn valley(x: f64, y: f64) -> f64 {
     0.5 * (x * x + STEEP * y * y)
 }
 
-/// Equations 107 and 108, starting at rest: v → μv − η∇C, and v is added to the position; until C
-/// is a thousandth of its initial value.
+/// The positions of a ball that starts at rest and follows equations 107 and 108, v → μv − η∇C and
+/// w → w + v, until C is a thousandth of its initial value.
 fn descend(mu: f64) -> Vec<(f64, f64)> {
     let (mut at, mut v) = (START, (0.0, 0.0));
     let mut path = vec![at];

@@ -19,9 +19,9 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 };
 
 /// The epoch of the lowest test cost, around 15 according to the book.
-const TURN: f64 = 15.0;
+const LOWEST_COST_EPOCH: f64 = 15.0;
 
-fn turn(record: &TrainingRecord) -> f64 {
+fn lowest_cost_epoch(record: &TrainingRecord) -> f64 {
     let costs = record.epochs.iter().filter(|stats| stats.test_cost.is_some());
     let lowest = costs.min_by(|a, b| f64::total_cmp(&cost(a.test_cost), &cost(b.test_cost)));
     lowest.map_or(f64::NAN, |stats| f64::from(stats.epoch))
@@ -31,7 +31,7 @@ fn cost(cost: Option<f64>) -> f64 {
     cost.unwrap_or(f64::INFINITY)
 }
 
-/// The values of a run for training and test images.
+/// The curves of a run for the training and the test images.
 fn both(
     record: &TrainingRecord,
     value: impl Fn(&crate::protocol::EpochStats) -> [Option<f64>; 2],
@@ -100,10 +100,10 @@ fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
         Tolerance::Within(0.0),
         "points",
     );
-    let turns = median(records.iter().map(|record| turn(record)));
+    let epoch = median(records.iter().map(|record| lowest_cost_epoch(record)));
     let tolerance = context.budget(Tolerance::Within(10.0), Tolerance::Within(15.0));
     let claim = "epoch of the lowest test cost";
-    context.claim_number(claim, TURN, turns, tolerance, "epochs");
+    context.claim_number(claim, LOWEST_COST_EPOCH, epoch, tolerance, "epochs");
     let rise = median(records.iter().map(|record| {
         let costs = record.epochs.iter().map(|stats| cost(stats.test_cost));
         last(record, |stats| stats.test_cost) / costs.fold(f64::INFINITY, f64::min)

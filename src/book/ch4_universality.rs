@@ -19,7 +19,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 
 /// Numbers of bars; each is a pair of hidden neurons.
 const COUNTS: [usize; 7] = [4, 8, 16, 32, 64, 128, 256];
-/// A step rises over an eighth of a bar.
+/// Weight w of the hidden neurons, in units of 1 / (width of a bar): the width 1/w of a step is an
+/// eighth of a bar.
 const STEEPNESS: f64 = 8.0;
 /// Number of inputs at which the error is measured: 16 in the narrowest bar.
 const POINTS: usize = 4096;
@@ -29,9 +30,9 @@ fn target(x: f64) -> f64 {
     0.2 + 0.4 * x * x + 0.3 * x * (15.0 * x).sin() + 0.05 * (50.0 * x).cos()
 }
 
-/// The network [1, 2n, 1] with a linear output: two hidden neurons with weight w and bias −ws step
-/// at the edges s of each bar, up by its height and down again. The first bar starts and the last
-/// one ends outside [0, 1].
+/// The network [1, 2n, 1] with a linear output. Each of the n bars has two hidden neurons with
+/// weight w and bias −ws, where s is the bar's left or right edge; their output weights are the
+/// bar's height and minus its height. The first bar starts at −1 and the last one ends at 2.
 fn bars(n: usize) -> Network {
     let weight = STEEPNESS * n as f64;
     let place = |neuron: usize| match neuron {

@@ -46,7 +46,7 @@ fn run(context: &mut JobContext) -> Result<(), ExperimentError> {
         .map(|runs| median_best(runs.iter().map(|r| &r.record), |s| s.validation_accuracy))
         .collect();
     if context.quick() {
-        // So few steps are not enough for the early layers: the deeper the network, the worse.
+        // In so few steps the early layers hardly learn, so deeper networks are worse.
         let claim = "advantage in validation accuracy of one hidden layer over four, after six \
                      epochs";
         let gap = measured[0] - measured[3];

@@ -1,5 +1,5 @@
 //! Section 5.2: the gradient is a product of terms wσ′(z). If each exceeds 1, the gradients of
-//! early layers explode; and the problem of section 5.2, how unlikely that is.
+//! early layers explode. The problem in that section bounds the range of inputs for which one does.
 
 use super::Experiment;
 use crate::jobs::{ExperimentError, JobContext, Tolerance, chart};
@@ -45,7 +45,7 @@ fn bias_gradients(network: &Network) -> Vec<f64> {
     gradients.layers.iter().map(|layer| f64::from(layer.biases[0]).abs()).collect()
 }
 
-/// |wσ′(wa)| for inputs a around the one where z = 0.
+/// |wσ′(wa)|, where a is the distance of the input from the one with z = 0.
 fn term(w: f64, a: f64) -> f64 {
     let output = 1.0 / (1.0 + (-w * a).exp());
     (w * output * (1.0 - output)).abs()

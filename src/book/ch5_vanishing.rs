@@ -23,8 +23,8 @@ const DEPTHS: [(usize, [f64; 2]); 3] =
 /// Allowed factor in either direction, because other initial weights give other speeds.
 const FACTOR: f64 = 3.0;
 
-/// ‖δ‖ of every hidden layer, averaged over all training images, which are the mini-batch of an
-/// epoch's only step.
+/// ‖∂C/∂b‖ of every hidden layer, where C is the cost of all training images: an epoch is a single
+/// step, with all of them as its mini-batch.
 fn speeds(stats: &EpochStats) -> Option<Vec<f64>> {
     let hidden = stats.layers.len().checked_sub(1)?;
     Some(stats.layers[..hidden].iter().map(|layer| layer.bias_gradient_norm).collect())
@@ -35,7 +35,7 @@ fn ratio(speeds: &[f64]) -> f64 {
     speeds[speeds.len() - 1] / speeds[0]
 }
 
-/// ‖δ‖ of each hidden layer by number of epochs trained.
+/// ‖∂C/∂b‖ of each hidden layer by number of epochs trained.
 fn figure(hidden: usize, record: &TrainingRecord) -> Figure {
     let curve = |layer: usize| Curve {
         name: format!("hidden layer {}", layer + 1),

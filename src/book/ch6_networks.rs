@@ -1,5 +1,5 @@
 //! Chapter 6: from a shallow network to convolutions, rectified linear neurons, expanded data and
-//! dropout; one experiment per row of the book.
+//! dropout; one experiment per network of the book.
 
 use super::Experiment;
 use super::recipes::{best, first_images, l2, median_at_best, seeded};
@@ -10,20 +10,20 @@ use crate::protocol::Figure;
 use crate::spec::{Expansion, Schedule, Spec};
 use std::sync::Arc;
 
-/// A row of the book, and its check with the quick budget.
+/// A network of chapter 6, its accuracy in the book, and its check with the quick budget.
 pub(super) struct BookNetwork {
     pub spec: Spec,
     /// Number of seeds whose median is the result; one if a run takes long.
     seeds: usize,
     /// The accuracy in percent, and the tolerance.
     expected: (f64, Tolerance),
-    pub quick: Quick,
+    pub quick: QuickBudget,
     caption: &'static str,
 }
 
 /// The quick budget: small enough for a test, large enough to show that the network learns.
 #[derive(Clone, Copy)]
-pub(super) struct Quick {
+pub(super) struct QuickBudget {
     eta: f64,
     epochs: u32,
     /// Number of training images; half as many validation and test images each.
@@ -114,7 +114,7 @@ impl BookNetwork {
         if !context.quick() {
             return (data, spec);
         }
-        let Quick { eta, epochs, images, .. } = self.quick;
+        let QuickBudget { eta, epochs, images, .. } = self.quick;
         (first_images(&data, images, images / 2), Spec { epochs, eta, ..spec })
     }
 }
@@ -152,7 +152,7 @@ fn shallow() -> BookNetwork {
         spec: plain("dense100-softmax10"),
         seeds: 3,
         expected: book(97.80),
-        quick: Quick { eta: 0.5, epochs: 8, images: 1000, at_least: 70.0 },
+        quick: QuickBudget { eta: 0.5, epochs: 8, images: 1000, at_least: 70.0 },
         caption: "100 sigmoid neurons, softmax outputs, log-likelihood, η 0.1.",
     }
 }
@@ -162,7 +162,7 @@ fn conv() -> BookNetwork {
         spec: plain("conv20x5-pool2-dense100-softmax10"),
         seeds: 1,
         expected: book(98.78),
-        quick: Quick { eta: 0.2, epochs: 8, images: 1000, at_least: 50.0 },
+        quick: QuickBudget { eta: 0.2, epochs: 8, images: 1000, at_least: 50.0 },
         caption: "20 feature maps with 5 × 5 kernels, max-pooling, 100 sigmoid neurons, η 0.1.",
     }
 }
@@ -181,7 +181,7 @@ fn conv_2() -> BookNetwork {
     BookNetwork {
         spec: plain("conv20x5-pool2-conv40x5-pool2-dense100-softmax10"),
         expected: book(99.06),
-        quick: Quick { eta: 0.2, epochs: 4, ..conv().quick },
+        quick: QuickBudget { eta: 0.2, epochs: 4, ..conv().quick },
         caption: "40 more feature maps on top of the first 20, sigmoid neurons, η 0.1.",
         ..conv()
     }
@@ -191,7 +191,7 @@ fn relu() -> BookNetwork {
     BookNetwork {
         spec: rectified("conv20x5-pool2-conv40x5-pool2-dense100-softmax10"),
         expected: book(99.23),
-        quick: Quick { eta: 0.03, epochs: 5, images: 600, at_least: 70.0 },
+        quick: QuickBudget { eta: 0.03, epochs: 5, images: 600, at_least: 70.0 },
         caption: "As 6-conv2 with rectified linear neurons, η 0.03, λ 1 divided by the number of \
                   images (the book: 0.1 divided by the number of mini-batches).",
         ..conv()
@@ -202,7 +202,7 @@ fn expanded() -> BookNetwork {
     BookNetwork {
         spec: Spec { expand: vec![Expansion::Shifts], ..relu().spec },
         expected: book(99.37),
-        quick: Quick { epochs: 3, images: 300, ..relu().quick },
+        quick: QuickBudget { epochs: 3, images: 300, ..relu().quick },
         caption: "As 6-relu on 250,000 images, generated on the fly.",
         ..relu()
     }
@@ -228,7 +228,7 @@ pub(super) fn dropout() -> BookNetwork {
             ..rectified(layers)
         },
         expected: book(99.60),
-        quick: Quick { eta: 0.01, epochs: 3, images: 200, at_least: 20.0 },
+        quick: QuickBudget { eta: 0.01, epochs: 3, images: 200, at_least: 20.0 },
         caption: "Two layers of 1,000 rectified linear neurons with dropout of a half, 250,000 \
                   images, η 0.03.",
         ..expanded()
@@ -245,14 +245,14 @@ fn recurrent() -> BookNetwork {
         },
         seeds: 1,
         expected: (97.0, Tolerance::AtLeast),
-        quick: Quick { eta: 0.01, epochs: 8, images: 1000, at_least: 50.0 },
+        quick: QuickBudget { eta: 0.01, epochs: 8, images: 1000, at_least: 50.0 },
         caption: "An Elman layer of 100 tanh neurons reads the 28 rows from top to bottom; \
                   backpropagation through time, η 0.003, halved when validation accuracy stalls.",
     }
 }
 
-/// Trains the row's network and checks its test accuracy at the epoch with the best validation
-/// accuracy, which is what network3.py reports.
+/// Trains the network and checks its test accuracy at the epoch with the best validation accuracy,
+/// which is what network3.py reports.
 fn check(context: &mut JobContext, row: BookNetwork) -> Result<(), ExperimentError> {
     let (data, spec) = row.budget(context);
     let runs: Vec<PlannedRun> =

@@ -1,9 +1,9 @@
 //! The experiments of the book, one file each.
 //!
 //! An experiment trains networks, shows figures and checks the book's claims through its
-//! [`JobContext`](crate::jobs::JobContext). It runs in its own thread with the channels of a training run
-//! ([`Running`](crate::jobs::Running)), so that every front end supports it. To add one, add a file
-//! here and a line to [`EXPERIMENTS`].
+//! [`JobContext`](crate::jobs::JobContext). It runs in its own thread with the channels of a
+//! training run ([`Running`](crate::jobs::Running)), so that every front end supports it. To add
+//! one, add a file here and a line to [`EXPERIMENTS`].
 
 mod recipes;
 
@@ -100,7 +100,7 @@ pub static EXPERIMENTS: &[Experiment] = &[
 
 /// An experiment of the book that is not implemented.
 #[derive(Clone, Copy, Debug)]
-pub struct Omitted {
+pub struct OmittedExperiment {
     pub id: &'static str,
     pub chapter: u32,
     pub title: &'static str,
@@ -109,7 +109,7 @@ pub struct Omitted {
 }
 
 /// The experiments that are not implemented, in the book's order.
-pub static OMITTED: &[Omitted] = &[Omitted {
+pub static OMITTED: &[OmittedExperiment] = &[OmittedExperiment {
     id: "1-svm",
     chapter: 1,
     title: "A support vector machine (94.35% with scikit-learn's defaults)",

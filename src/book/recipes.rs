@@ -80,7 +80,7 @@ pub(super) fn best(record: &TrainingRecord, reading: EpochValue) -> f64 {
     percent(record.best(reading))
 }
 
-/// The value of the last epoch.
+/// The value of the last epoch as recorded, so a fraction for accuracies; NaN if there is none.
 pub(super) fn last(record: &TrainingRecord, reading: EpochValue) -> f64 {
     record.epochs.last().and_then(reading).unwrap_or(f64::NAN)
 }

@@ -202,7 +202,7 @@ fn an_interrupted_ensemble_resumes_to_the_same_bytes() {
     assert!(outcome(train("b", None)).0);
     let [a, b] = ["a", "b"].map(|name| std::fs::read(dir.path().join(name)).unwrap());
     assert!(a == b);
-    // A completed one is not trained further.
+    // A completed ensemble is not trained further.
     let (completed, again) = outcome(train("c", Some("kept")));
     assert!(completed && std::fs::read(dir.path().join("c")).unwrap() == b);
     let epochs = again.iter().filter(|event| matches!(event, Event::EpochEnded(_))).count();

@@ -22,7 +22,7 @@ pub enum CurveAxis {
 /// A point on a curve.
 pub type Xy = (f64, f64);
 
-/// The points of a metric over an axis.
+/// The points of a metric over an x axis.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricCurve {
     /// Points not superseded by a later start of the training, in log order.
@@ -31,7 +31,7 @@ pub struct MetricCurve {
     pub superseded: Vec<Vec<Xy>>,
 }
 
-/// An interval counts as a pause if it is at least this many times the usual interval, and at least
+/// An interval counts as a pause if it is longer than this many times the median interval, and than
 /// this many seconds.
 const PAUSE: (f64, f64) = (20.0, 60.0);
 
@@ -107,7 +107,7 @@ fn start_of(run: &Run) -> f64 {
     firsts.filter(|time| time.is_finite()).min_by(f64::total_cmp).unwrap_or(f64::NAN)
 }
 
-/// The start of each pause, and the seconds by which it exceeded the usual interval.
+/// The start of each pause, and the seconds by which it exceeded the median interval.
 fn pauses(times: &[f64]) -> Vec<(f64, f64)> {
     let mut intervals: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let pairs = times.windows(2).zip(intervals.clone());
@@ -242,7 +242,8 @@ mod tests {
         assert_eq!(smoothed[0], 1.0);
         assert!((smoothed[1] - 5.0 / 3.0).abs() < 1e-12);
         assert!(smoothed[2].is_nan());
-        // s = 0.5 (0.5 (0.5 · 1) + 0.5 · 2) … = 0.25·0.5 + 0.5·… ; divided by 1 − 0.5³.
+        // The average of 1, 2 and 4 from 0 is 0.5 (0.5 (0.5 · 1) + 0.5 · 2) + 0.5 · 4, which is
+        // divided by 1 − 0.5³.
         assert!((smoothed[3] - (0.5 * (0.5 * 0.5 + 1.0) + 2.0) / 0.875).abs() < 1e-12);
         assert_eq!(smooth(&[(0.0, 3.0), (1.0, 3.0)], 0.9), [(0.0, 3.0), (1.0, 3.0)]);
         assert_eq!(ys(&smooth(&points[..2], 0.0)), [1.0, 2.0]);

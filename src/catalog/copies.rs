@@ -1,25 +1,25 @@
 //! Files that duplicate others: skipped, or merged into the run they belong to.
 
-use super::unit::RunFiles;
+use super::run_files::RunFiles;
 use crate::logs::LogFile;
 use crate::logs::formats;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-/// Units by path.
+/// The files of each run, by the run's path.
 type Units = BTreeMap<PathBuf, RunFiles>;
 /// Skipped files with the reason.
-type LeftOut = HashMap<PathBuf, String>;
+type SkippedFiles = HashMap<PathBuf, String>;
 
 /// Skips duplicates and merges printed text into runs.
-pub fn merge_duplicates(units: &mut Units, left_out: &mut LeftOut) {
+pub fn merge_duplicates(units: &mut Units, left_out: &mut SkippedFiles) {
     leave_out_copies(units, left_out);
     leave_out_older_states(units, left_out);
     join_printed_text(units);
 }
 
-/// Skips formats in which Ray and Stable-Baselines write the same numbers again.
-fn leave_out_copies(units: &mut Units, left_out: &mut LeftOut) {
+/// Skips files in which Ray and Stable-Baselines write the same metrics in another format.
+fn leave_out_copies(units: &mut Units, left_out: &mut SkippedFiles) {
     for unit in units.values_mut() {
         let names: Vec<String> =
             unit.files.iter().map(|member| file_name(member.log.path())).collect();
@@ -48,7 +48,7 @@ fn leave_out_copies(units: &mut Units, left_out: &mut LeftOut) {
 
 /// Skips all trainer states of checkpoints except the newest: older ones may belong to a discarded
 /// part of the run.
-fn leave_out_older_states(units: &mut Units, left_out: &mut LeftOut) {
+fn leave_out_older_states(units: &mut Units, left_out: &mut SkippedFiles) {
     for unit in units.values_mut() {
         let states: Vec<(i64, bool, PathBuf)> = unit
             .files
@@ -95,15 +95,16 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The step at the start of a trainer state, or else the number of its checkpoint.
+/// The `global_step` at the start of a trainer state, or else the number in the name of its
+/// checkpoint's directory; 0 if both are missing.
 fn global_step(path: &Path) -> i64 {
     let head = std::fs::read(path).unwrap_or_default();
     let head = String::from_utf8_lossy(&head[..head.len().min(formats::SAMPLE)]);
-    let said = head.split("\"global_step\":").nth(1).and_then(|rest| {
+    let stated = head.split("\"global_step\":").nth(1).and_then(|rest| {
         let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
         digits.parse().ok()
     });
     let numbered =
         path.parent().map(file_name).and_then(|name| name.rsplit('-').next()?.parse().ok());
-    said.or(numbered).unwrap_or(0)
+    stated.or(numbered).unwrap_or(0)
 }

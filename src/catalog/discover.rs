@@ -11,7 +11,7 @@ use std::time::Instant;
 /// Directories that contain programs rather than logs.
 const NO_LOGS: [&str; 8] =
     [".git", ".venv", "venv", "node_modules", "__pycache__", "site-packages", ".tox", "target"];
-/// Maximum depth of directories.
+/// Maximum depth of directories below the root.
 const DEEPEST: usize = 24;
 /// Maximum number of files.
 const MAX_FILES: usize = 200_000;
@@ -96,7 +96,7 @@ fn walk(dir: &Path, depth: usize, seen: &mut HashSet<(u64, u64)>, found: &mut Ve
     }
 }
 
-/// The first file with metrics at or below a directory, upper directories first; `None` if there is
+/// The first file with metrics at or below a directory, in breadth-first order; `None` if there is
 /// none, or none is found before the deadline.
 #[must_use]
 pub fn first_log(root: &Path, deadline: Instant) -> Option<PathBuf> {
@@ -129,7 +129,7 @@ pub fn first_log(root: &Path, deadline: Instant) -> Option<PathBuf> {
     None
 }
 
-/// Examines the first bytes of a file.
+/// Examines the first bytes of a file. `named` is whether the user named the file itself.
 #[must_use]
 pub fn examine(path: &Path, named: bool) -> ExaminedFile {
     let verdict = |text: String| ExaminedFile {

@@ -5,7 +5,7 @@ use super::run::Run;
 use crate::protocol::Spread;
 use std::collections::BTreeMap;
 
-/// Names used for the seed.
+/// Names of hyper-parameters that are the seed.
 const SEEDS: [&str; 5] = ["seed", "random_seed", "rng_seed", "manual_seed", "random_state"];
 /// Number of bootstrap samples.
 const DRAWS: usize = 500;
@@ -91,8 +91,8 @@ fn collect(runs: &[&Run], key: impl Fn(&Run) -> String) -> Vec<(String, Vec<usiz
     groups
 }
 
-/// The mean of curves with a band, at the x values of the curve with the most points, up to the end
-/// of the shortest. Curves are interpolated linearly; values that are not finite are omitted.
+/// The mean of curves with a band, at those x values of the curve with the most points that all
+/// curves cover. Curves are interpolated linearly; values that are not finite are omitted.
 #[must_use]
 pub fn band(curves: &[Vec<Xy>], spread: Spread) -> MeanBand {
     let finite = |curve: &Vec<Xy>| -> Vec<Xy> {
@@ -133,7 +133,7 @@ pub fn band(curves: &[Vec<Xy>], spread: Spread) -> MeanBand {
     band
 }
 
-/// A curve's value at an x within its range.
+/// The linearly interpolated value of a curve at an x within its range.
 fn at(curve: &[Xy], x: f64) -> Option<f64> {
     let after = curve.partition_point(|point| point.0 <= x);
     let (x0, y0) = *curve.get(after.checked_sub(1)?)?;
@@ -200,9 +200,9 @@ mod tests {
     fn a_band_ends_with_the_shortest_curve() {
         let long = vec![(0.0, 0.0), (1.0, 1.0), (2.0, 2.0), (3.0, 3.0)];
         let short = vec![(0.0, 2.0), (2.0, 4.0)];
-        let band_ = band(&[long.clone(), short.clone()], Spread::Range);
-        assert_eq!(band_.mean, [(0.0, 1.0), (1.0, 2.0), (2.0, 3.0)]);
-        assert_eq!(band_.low, [(0.0, 0.0), (1.0, 1.0), (2.0, 2.0)]);
+        let shown = band(&[long.clone(), short.clone()], Spread::Range);
+        assert_eq!(shown.mean, [(0.0, 1.0), (1.0, 2.0), (2.0, 3.0)]);
+        assert_eq!(shown.low, [(0.0, 0.0), (1.0, 1.0), (2.0, 2.0)]);
         let boot = band(&[long, short], Spread::Bootstrap);
         assert_eq!((boot.low[0].1, boot.high[0].1), (0.0, 2.0));
     }

@@ -12,37 +12,37 @@ mod parallel;
 mod points;
 pub mod query;
 mod run;
+mod run_files;
 mod samples;
 mod slice;
 mod source;
 mod state;
-mod unit;
 
 pub use discover::{ExaminedFile, FileKind, first_log};
 pub(crate) use discover::{examine as recognise_file, files as files_below};
 pub use notes::{Note, Notes};
-pub use points::{Facts, Metric, MetricPoint};
+pub use points::{Metric, MetricPoint, MetricStatistics};
 pub use run::{LoggedSample, Run, Warning};
 pub use source::{OwnRuns, SharedCatalog};
-pub use state::{Standing, standing};
+pub use state::{WatchedState, state_of};
 
 use crate::logs::formats::{self, ReaderKind};
 use crate::logs::{LogFile, LogValue};
 use parallel::{in_parallel, poll_units};
-use slice::Slice;
+use run_files::RunFiles;
+use slice::TimeSlice;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
-use unit::RunFiles;
 
 /// The interval between walks is at least this many times the duration of a walk.
 const WALK_SHARE: u32 = 20;
 /// Minimum interval between walks of the directories.
 const WALK_EVERY: Duration = Duration::from_secs(2);
-/// Number of files recognised together.
+/// Number of files examined in parallel between two checks of the time limit.
 const AT_ONCE: usize = 128;
-/// A unit is quiet after this many reads without new data; at most `MAX_QUIET` quiet units are read
+/// A run is quiet after this many reads without new data; at most `MAX_QUIET` quiet runs are read
 /// at a time.
 const QUIET: u32 = 60;
 const MAX_QUIET: usize = 1000;
@@ -61,6 +61,7 @@ pub struct Catalog {
     left_out: HashMap<PathBuf, String>,
     next_id: usize,
     polls: u64,
+    /// When the directories were last walked, and how long that took.
     walked: Option<(Instant, Duration)>,
 }
 
@@ -76,7 +77,7 @@ pub struct PlacedRun<'a> {
 
 /// What `--explain` shows for a file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Explained {
+pub struct FileExplanation {
     pub path: PathBuf,
     /// The name of the format; `None` if the file is not read.
     pub format: Option<&'static str>,
@@ -106,25 +107,25 @@ impl Catalog {
     /// line without a newline counts too.
     pub fn load(&mut self, end: bool) {
         self.walk();
-        self.recognise(Slice::default());
+        self.recognise(TimeSlice::default());
         self.polls += 1;
-        while self.read(end, true, Slice::default()).1 {}
+        while self.read(end, true, TimeSlice::default()).1 {}
     }
 
     /// Reads new data; returns whether there was any. Also finds new files every few seconds.
     pub fn poll(&mut self) -> bool {
         let (mut any, mut more) = self.poll_for(Duration::MAX, None);
         while more {
-            let (again, still) = self.read(false, true, Slice::default());
+            let (again, still) = self.read(false, true, TimeSlice::default());
             (any, more) = (any || again, still);
         }
         any
     }
 
-    /// As [`Catalog::poll`], but starts no more files after `time`, or while any frame is waiting;
+    /// As [`Catalog::poll`], but begins no other file after `time`, or while any frame is waiting;
     /// returns whether there was new data, and whether more is left.
     fn poll_for(&mut self, time: Duration, waiting: Option<&AtomicUsize>) -> (bool, bool) {
-        let slice = Slice::new(time, waiting);
+        let slice = TimeSlice::new(time, waiting);
         self.polls += 1;
         let due =
             |(at, took): (Instant, Duration)| at.elapsed() > WALK_EVERY.max(took * WALK_SHARE);
@@ -138,7 +139,7 @@ impl Catalog {
         (any || found, more || !self.pending.is_empty())
     }
 
-    /// Looks for new files.
+    /// Searches for new files, and for short ones whose length changed.
     fn walk(&mut self) {
         let start = Instant::now();
         for root in &self.roots {
@@ -161,7 +162,7 @@ impl Catalog {
     }
 
     /// Recognises the formats of pending files during a slice; returns whether any is a log.
-    fn recognise(&mut self, slice: Slice<'_>) -> bool {
+    fn recognise(&mut self, slice: TimeSlice<'_>) -> bool {
         let mut any = false;
         while !self.pending.is_empty() {
             let next = self.pending.drain(..self.pending.len().min(AT_ONCE)).collect();
@@ -192,7 +193,7 @@ impl Catalog {
                 if let (Some(before), None) = (before, now)
                     && self.has_content(&found.path, before)
                 {
-                    // It is being rewritten: keep the data read from it.
+                    // The file is being rewritten: keep the data read from it.
                     continue;
                 }
                 if let Some(before) = before {
@@ -203,7 +204,7 @@ impl Catalog {
             } else if let Some(format) = now
                 && self.left_out.remove(&found.path).is_some()
             {
-                // It has grown, and may now contain more than the file it was skipped for.
+                // The file has grown, and may now contain more than the one it duplicates.
                 new_files.push((found.path.clone(), format));
                 any = true;
             }
@@ -254,9 +255,9 @@ impl Catalog {
         self.next_id += 1;
     }
 
-    /// Reads new data of the units that are due, longest waiting first; returns whether there was
-    /// any, and whether more is left.
-    fn read(&mut self, end: bool, all: bool, slice: Slice<'_>) -> (bool, bool) {
+    /// Reads new data of the runs that are due, least recently read first; returns whether there
+    /// was any, and whether more is left.
+    fn read(&mut self, end: bool, all: bool, slice: TimeSlice<'_>) -> (bool, bool) {
         let polls = self.polls;
         let turns = (self.units.len() / MAX_QUIET + 1) as u64;
         let due = self.units.values_mut().enumerate().filter(|(index, unit)| {
@@ -382,7 +383,7 @@ impl Catalog {
 
     /// For each file, what was recognised and why.
     #[must_use]
-    pub fn explain(&self) -> Vec<Explained> {
+    pub fn explain(&self) -> Vec<FileExplanation> {
         let owners: HashMap<&Path, &str> = self
             .units
             .values()
@@ -394,13 +395,15 @@ impl Catalog {
             .map(|found| {
                 let path = found.path.clone();
                 match (&found.verdict, self.left_out.get(&found.path)) {
-                    (_, Some(why)) => Explained { path, format: None, why: why.clone(), run: None },
+                    (_, Some(why)) => {
+                        FileExplanation { path, format: None, why: why.clone(), run: None }
+                    }
                     (FileKind::Log(format, why), None) => {
                         let run = owners.get(found.path.as_path()).map(|&run| run.to_owned());
-                        Explained { path, format: Some(format.name), why: why.clone(), run }
+                        FileExplanation { path, format: Some(format.name), why: why.clone(), run }
                     }
                     (FileKind::Other(why), None) => {
-                        Explained { path, format: None, why: why.clone(), run: None }
+                        FileExplanation { path, format: None, why: why.clone(), run: None }
                     }
                 }
             })
@@ -466,7 +469,7 @@ impl Catalog {
 
 /// The hyper-parameters in a run's own files.
 struct OwnConfig {
-    /// The path of its unit.
+    /// The path of its run.
     path: PathBuf,
     run: String,
     settings: Vec<(String, LogValue)>,

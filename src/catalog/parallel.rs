@@ -1,10 +1,10 @@
-//! Work on several threads.
+//! Examines and reads files on several threads.
 
-use super::slice::Slice;
-use super::unit::RunFiles;
+use super::run_files::RunFiles;
+use super::slice::TimeSlice;
 use std::sync::Mutex;
 
-/// Number of threads for reading.
+/// Number of threads for this many tasks, at most 8.
 fn threads(tasks: usize) -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(8).min(tasks)
 }
@@ -34,13 +34,13 @@ pub fn in_parallel<T: Send, R: Send>(tasks: Vec<T>, work: impl Fn(T) -> R + Sync
     results.into_inner().unwrap_or_default()
 }
 
-/// Reads units on several threads during a slice; returns whether there was new data, and
-/// whether more is left.
+/// Reads the files of runs on several threads during a slice; returns whether there was new data,
+/// and whether more is left.
 pub fn poll_units(
     units: Vec<&mut RunFiles>,
     end: bool,
     poll: u64,
-    slice: Slice<'_>,
+    slice: TimeSlice<'_>,
 ) -> (bool, bool) {
     let count = units.len();
     let queue = Mutex::new(units.into_iter());
@@ -57,7 +57,6 @@ pub fn poll_units(
         }
         (any, more)
     };
-    // Checking a few unchanged files takes less time than starting threads.
     let (any, more) = if threads(count) <= 1 {
         work()
     } else {
@@ -66,8 +65,8 @@ pub fn poll_units(
             let (mut any, mut more) = (false, false);
             for handle in handles {
                 // A thread that panicked may have read something; the panic was already reported.
-                let (had, waits) = handle.join().unwrap_or((true, false));
-                (any, more) = (any || had, more || waits);
+                let (read, is_behind) = handle.join().unwrap_or((true, false));
+                (any, more) = (any || read, more || is_behind);
             }
             (any, more)
         })

@@ -11,18 +11,18 @@ pub struct Metric {
     wall_times: Vec<f64>,
     values: Vec<f64>,
     segments: Vec<Segment>,
-    facts: Facts,
+    facts: MetricStatistics,
     /// The highest step so far.
     highest: Option<i64>,
     /// Whether any point is superseded.
     overlaps: bool,
-    /// Whether `facts` still counts points that were superseded since.
+    /// Whether `facts` includes points that were superseded later.
     stale: bool,
 }
 
 /// Statistics of the points of a metric that are not superseded.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Facts {
+pub struct MetricStatistics {
     /// Number of points.
     pub count: usize,
     /// The newest value, finite or not.
@@ -32,7 +32,7 @@ pub struct Facts {
     pub max: Option<(i64, f64)>,
 }
 
-impl Facts {
+impl MetricStatistics {
     fn add(&mut self, step: i64, value: f64) {
         self.count += 1;
         self.last = value;
@@ -108,9 +108,9 @@ impl Metric {
 
     /// Statistics of the points that are not superseded; `None` without points.
     #[must_use]
-    pub fn facts(&self) -> Option<Facts> {
+    pub fn facts(&self) -> Option<MetricStatistics> {
         let facts = if self.stale {
-            let mut facts = Facts::default();
+            let mut facts = MetricStatistics::default();
             self.current().for_each(|point| facts.add(point.step, point.value));
             facts
         } else {
@@ -196,7 +196,7 @@ impl Metric {
         if !self.overlaps {
             return superseded;
         }
-        // The minimum step of later segments.
+        // The minimum step of later segments and restarts.
         let mut later = None::<i64>;
         for (segment, range) in self.segments.iter().zip(self.ranges()).rev() {
             for index in range.clone() {
@@ -274,7 +274,7 @@ mod tests {
         #[test]
         fn facts_are_those_of_the_current_points(
             points in proptest::collection::vec((0_usize..3, 0_i64..12, any::<bool>(), -2_i8..3), 1..60),
-            gone in 0_usize..4,
+            removed in 0_usize..4,
         ) {
             let mut metric = Metric::new("x");
             for (index, (file, step, restarts, value)) in points.into_iter().enumerate() {
@@ -287,8 +287,8 @@ mod tests {
                     metric.refresh_facts();
                 }
             }
-            metric.forget(gone);
-            let mut expected = Facts::default();
+            metric.forget(removed);
+            let mut expected = MetricStatistics::default();
             let superseded = metric.superseded();
             for (point, superseded) in metric.points().zip(superseded) {
                 if !superseded {

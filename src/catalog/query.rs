@@ -6,12 +6,12 @@
 //! one        = "not" one | "(" query ")" | comparison | word
 //! comparison = name ("<" | "<=" | ">" | ">=" | "=" | "==" | "!=" | "~") value
 //! ```
-//! A name is a hyper-parameter, a metric (its best value; `last:name` and `count:name` select
-//! others), `step`, `state`, `name`, `label`, `group`, `tag` or `note`, in this order. `~` matches
-//! a regular expression. A single word must occur in the run's name, label, title, group, tags or
-//! note. Names and values with blanks must be quoted. A query that starts with `~` is a single
-//! regular expression, which must match one of these texts.
-//! these texts.
+//! A name is a hyper-parameter, a metric (its best value; `last:name` is the last one, `count:name`
+//! the number of values), `step`, `state`, `name`, `label`, `group`, `tag`, `note` or the last
+//! component of a hyper-parameter's name, in this order. `~` matches a regular expression. A single
+//! word must occur in the run's name, label, title, group, tags or note. Names and values with
+//! blanks must be quoted. A query that starts with `~` is a single regular expression, which must
+//! match one of these texts.
 
 use super::metric::{MetricSummary, summarize};
 use super::run::Run;
@@ -24,24 +24,24 @@ pub enum Query {
     All(Vec<Query>),
     Any(Vec<Query>),
     Not(Box<Query>),
-    /// The text, in lower case, occurs in any of the texts.
+    /// A text in lower case that must occur in the run's name, label, title, group, tags or note.
     Word(String),
     Compare {
         name: String,
-        test: Test,
+        test: Comparison,
         value: String,
     },
     Match {
         name: String,
         pattern: Regex,
     },
-    /// The expression matches any of the texts.
+    /// A regular expression that must match one of these texts.
     Anywhere(Regex),
 }
 
 /// A comparison operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Test {
+pub enum Comparison {
     Less,
     LessOrEqual,
     Greater,
@@ -55,7 +55,7 @@ const DEEPEST: usize = 64;
 
 /// Properties of a run beyond its logs: state and notes.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Extra<'a> {
+pub struct RunNotes<'a> {
     pub state: &'a str,
     pub tags: &'a [String],
     pub label: Option<&'a str>,
@@ -64,7 +64,7 @@ pub struct Extra<'a> {
 
 /// The view of a run used by queries.
 #[derive(Clone, Copy)]
-pub struct Subject<'a> {
+pub struct QueriedRun<'a> {
     pub name: &'a str,
     pub title: Option<&'a str>,
     pub group: Option<&'a str>,
@@ -72,16 +72,16 @@ pub struct Subject<'a> {
     pub config: &'a [(String, LogValue)],
     /// Returns the summary of a metric.
     pub metric: &'a dyn Fn(&str) -> Option<MetricSummary>,
-    pub extra: Extra<'a>,
+    pub extra: RunNotes<'a>,
 }
 
-impl std::fmt::Debug for Subject<'_> {
+impl std::fmt::Debug for QueriedRun<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Subject").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-impl<'a> Subject<'a> {
+impl<'a> QueriedRun<'a> {
     /// The texts that words are searched in.
     fn texts(&self) -> impl Iterator<Item = &'a str> {
         let texts = [Some(self.name), self.title, self.group, self.extra.label];
@@ -93,7 +93,7 @@ impl<'a> Subject<'a> {
 /// Parses a query; an empty one matches every run.
 ///
 /// # Errors
-/// A message with what was expected, and where.
+/// A message that says what is wrong.
 pub fn parse(text: &str) -> Result<Query, String> {
     if let Some(pattern) = text.trim_start().strip_prefix('~') {
         let pattern = Regex::new(pattern.trim()).map_err(|error| error.to_string())?;
@@ -243,16 +243,16 @@ impl QueryParser {
         };
         self.at += 1;
         let test = match operator {
-            "<" => Test::Less,
-            "<=" => Test::LessOrEqual,
-            ">" => Test::Greater,
-            ">=" => Test::GreaterOrEqual,
-            "!=" => Test::NotEqual,
+            "<" => Comparison::Less,
+            "<=" => Comparison::LessOrEqual,
+            ">" => Comparison::Greater,
+            ">=" => Comparison::GreaterOrEqual,
+            "!=" => Comparison::NotEqual,
             "~" => {
                 let pattern = Regex::new(&value).map_err(|error| error.to_string())?;
                 return Ok(Query::Match { name, pattern });
             }
-            _ => Test::Equal,
+            _ => Comparison::Equal,
         };
         Ok(Query::Compare { name, test, value })
     }
@@ -267,8 +267,8 @@ enum QueryValue {
 impl Query {
     /// Whether a run matches.
     #[must_use]
-    pub fn matches(&self, run: &Run, extra: Extra<'_>) -> bool {
-        self.accepts(&Subject {
+    pub fn matches(&self, run: &Run, extra: RunNotes<'_>) -> bool {
+        self.accepts(&QueriedRun {
             name: &run.name,
             title: run.title.as_deref(),
             group: run.group.as_deref(),
@@ -282,7 +282,7 @@ impl Query {
     /// Whether a run matches. A missing value is neither less, greater nor equal, so only `!=` is
     /// true.
     #[must_use]
-    pub fn accepts(&self, subject: &Subject<'_>) -> bool {
+    pub fn accepts(&self, subject: &QueriedRun<'_>) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.accepts(subject)),
             Self::Any(parts) => parts.iter().any(|part| part.accepts(subject)),
@@ -296,13 +296,13 @@ impl Query {
             },
             Self::Compare { name, test, value } => match find(subject, name) {
                 Some(found) => compare(&found, *test, value),
-                None => *test == Test::NotEqual,
+                None => *test == Comparison::NotEqual,
             },
         }
     }
 }
 
-fn find(subject: &Subject<'_>, name: &str) -> Option<QueryValue> {
+fn find(subject: &QueriedRun<'_>, name: &str) -> Option<QueryValue> {
     if let Some((_, setting)) = subject.config.iter().find(|(known, _)| known == name) {
         return Some(match setting {
             LogValue::Number(number) => QueryValue::Number(*number),
@@ -333,9 +333,9 @@ fn find(subject: &Subject<'_>, name: &str) -> Option<QueryValue> {
         "note" => Some(QueryValue::Text(subject.extra.note.to_owned())),
         // The last component of a nested name is enough: `lr` for `optim.lr`.
         _ => {
-            let is_it =
+            let is_last_component =
                 |known: &str| known.strip_suffix(name).is_some_and(|front| front.ends_with('.'));
-            let (_, setting) = subject.config.iter().find(|(known, _)| is_it(known))?;
+            let (_, setting) = subject.config.iter().find(|(known, _)| is_last_component(known))?;
             Some(
                 setting
                     .number()
@@ -345,7 +345,7 @@ fn find(subject: &Subject<'_>, name: &str) -> Option<QueryValue> {
     }
 }
 
-fn compare(found: &QueryValue, test: Test, value: &str) -> bool {
+fn compare(found: &QueryValue, test: Comparison, value: &str) -> bool {
     let number = crate::logs::number::parse(value);
     let ordering = match (found, number) {
         (QueryValue::Number(found), Some(value)) => found.partial_cmp(&value),
@@ -353,13 +353,13 @@ fn compare(found: &QueryValue, test: Test, value: &str) -> bool {
         (QueryValue::Text(found), _) => Some(found.to_lowercase().cmp(&value.to_lowercase())),
     };
     match (ordering, test) {
-        (None, test) => test == Test::NotEqual,
-        (Some(ordering), Test::Less) => ordering.is_lt(),
-        (Some(ordering), Test::LessOrEqual) => ordering.is_le(),
-        (Some(ordering), Test::Greater) => ordering.is_gt(),
-        (Some(ordering), Test::GreaterOrEqual) => ordering.is_ge(),
-        (Some(ordering), Test::Equal) => ordering.is_eq(),
-        (Some(ordering), Test::NotEqual) => ordering.is_ne(),
+        (None, test) => test == Comparison::NotEqual,
+        (Some(ordering), Comparison::Less) => ordering.is_lt(),
+        (Some(ordering), Comparison::LessOrEqual) => ordering.is_le(),
+        (Some(ordering), Comparison::Greater) => ordering.is_gt(),
+        (Some(ordering), Comparison::GreaterOrEqual) => ordering.is_ge(),
+        (Some(ordering), Comparison::Equal) => ordering.is_eq(),
+        (Some(ordering), Comparison::NotEqual) => ordering.is_ne(),
     }
 }
 
@@ -389,7 +389,7 @@ mod tests {
     fn runs_are_found_by_settings_metrics_and_words() {
         let tags = ["good".to_owned()];
         let extra =
-            Extra { state: "ended", tags: &tags, label: Some("baseline"), note: "rerun later" };
+            RunNotes { state: "ended", tags: &tags, label: Some("baseline"), note: "rerun later" };
         for (query, expected) in [
             ("", true),
             ("lr<0.01 and val/acc>0.9 and not debug", true),
@@ -413,8 +413,8 @@ mod tests {
             ("~ ^sweep/mlp-[0-9](x|$)", true),
             ("~^mlp", false),
         ] {
-            let query_ = parse(query).unwrap_or_else(|error| panic!("{query}: {error}"));
-            assert_eq!(query_.matches(&run(), extra), expected, "{query}");
+            let parsed = parse(query).unwrap_or_else(|error| panic!("{query}: {error}"));
+            assert_eq!(parsed.matches(&run(), extra), expected, "{query}");
         }
     }
 
@@ -429,7 +429,7 @@ mod tests {
         #[test]
         fn arbitrary_queries_do_not_panic(text in "[a-c<>=!~() \"'é]{0,24}") {
             if let Ok(query) = parse(&text) {
-                let _ = query.matches(&run(), Extra::default());
+                let _ = query.matches(&run(), RunNotes::default());
             }
         }
     }

@@ -12,7 +12,7 @@ const MAX_WARNINGS: usize = 100;
 const MAX_SAMPLES: usize = 500;
 /// Maximum size of the images kept per run, in bytes.
 const MAX_IMAGE_BYTES: usize = 32 << 20;
-/// Maximum number of metrics per run; more are a mistake of the writer.
+/// Maximum number of metrics per run; more indicate an error of the writer.
 const MAX_METRICS: usize = 20_000;
 
 /// All data about a run.
@@ -51,7 +51,7 @@ pub struct Run {
     progress_from: Option<usize>,
     /// Incremented with every record.
     changes: u64,
-    /// Index of the metric expected next: writers repeat the same order.
+    /// Index of the metric expected next, because writers repeat the same order.
     next: usize,
 }
 
@@ -92,7 +92,7 @@ impl Run {
         self.config.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// The highest step of any metric.
+    /// The highest last step of any metric.
     #[must_use]
     pub fn step(&self) -> Option<i64> {
         self.metrics.iter().filter_map(|metric| Some(metric.last()?.step)).max()
@@ -105,11 +105,11 @@ impl Run {
         times.filter(|time| time.is_finite()).max_by(f64::total_cmp)
     }
 
-    /// The state according to the writer, unless data logged later show that the run goes on.
+    /// The state according to the writer, unless data logged later show that the run continues.
     #[must_use]
     pub fn reported_state(&self) -> Option<WriterState> {
         let later = self.state_time.zip(self.last_time()).is_some_and(|(state, last)| {
-            // The writer of an end may write its last values with it.
+            // Writers may log their last values up to a second after the end.
             last > state + 1.0
         });
         self.state.filter(|_| !later)

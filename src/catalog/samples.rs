@@ -5,10 +5,12 @@ use crate::protocol::{Bitmap, SampleContent, SampleKind, SampleSeries, TensorHis
 use image::{ImageReader, Limits};
 use std::io::Cursor;
 
-/// Maximum side of a picture for front ends, in pixels: more than a terminal can show.
-const LONGEST_SIDE: u32 = 640;
-/// Maximum side of a picture, and maximum memory for decoding it in bytes.
-const LARGEST_SIDE: u32 = 1 << 14;
+/// Maximum width and height of a picture for front ends, in pixels: more than a terminal can show.
+/// Larger pictures are reduced.
+const MAX_SHOWN: u32 = 640;
+/// Maximum width and height of a picture in a log, in pixels.
+const MAX_DECODED: u32 = 1 << 14;
+/// Maximum memory for decoding a picture, in bytes.
 const MAX_BYTES: u64 = 256 << 20;
 
 /// The names of one kind, in the order of first occurrence, with their steps.
@@ -61,7 +63,7 @@ fn at<'a, T>(samples: &'a [LoggedSample<T>], name: &str, place: usize) -> Option
 }
 
 impl RawSample {
-    /// Decodes it.
+    /// Decodes a picture; a text is returned as it is.
     pub fn decode(self) -> SampleContent {
         match self {
             Self::Text(text) => SampleContent::Text(text),
@@ -76,13 +78,13 @@ impl RawSample {
 fn picture(bytes: &[u8]) -> image::ImageResult<Bitmap> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
     let mut limits = Limits::default();
-    limits.max_image_width = Some(LARGEST_SIDE);
-    limits.max_image_height = Some(LARGEST_SIDE);
+    limits.max_image_width = Some(MAX_DECODED);
+    limits.max_image_height = Some(MAX_DECODED);
     limits.max_alloc = Some(MAX_BYTES);
     reader.limits(limits);
     let mut image = reader.decode()?;
-    if image.width().max(image.height()) > LONGEST_SIDE {
-        image = image.thumbnail(LONGEST_SIDE, LONGEST_SIDE);
+    if image.width().max(image.height()) > MAX_SHOWN {
+        image = image.thumbnail(MAX_SHOWN, MAX_SHOWN);
     }
     let image = image.into_rgb8();
     Ok(Bitmap {

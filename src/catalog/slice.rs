@@ -1,25 +1,25 @@
-//! How long reading may lock the catalog before a front end gets its turn.
+//! Limits for how long the catalog is locked by reading, so that front ends need not wait.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// A limit for one part of reading.
+/// A limited time for reading files.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Slice<'a> {
+pub struct TimeSlice<'a> {
     /// When it ends; `None` for no limit.
     deadline: Option<Instant>,
-    /// Number of frames that wait for the catalog; one ends the slice.
+    /// Number of frames that wait for the catalog; the slice is over if there are any.
     waiting: Option<&'a AtomicUsize>,
 }
 
-impl<'a> Slice<'a> {
-    /// A slice that ends after `time`, or once anyone waits.
+impl<'a> TimeSlice<'a> {
+    /// A slice that ends after `time`, or as soon as a frame waits.
     #[must_use]
     pub fn new(time: Duration, waiting: Option<&'a AtomicUsize>) -> Self {
         Self { deadline: Instant::now().checked_add(time), waiting }
     }
 
-    /// A slice that ends after `time`, or with this one.
+    /// A slice that ends after `time`, or with this one if that is earlier.
     #[must_use]
     pub fn shortened_to(self, time: Duration) -> Self {
         let shorter = Self::new(time, self.waiting);
@@ -30,7 +30,7 @@ impl<'a> Slice<'a> {
         Self { deadline, ..shorter }
     }
 
-    /// Whether no further file should be started.
+    /// Whether no other file should be read.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.waiting.is_some_and(|waiting| waiting.load(Ordering::Relaxed) > 0)
@@ -43,14 +43,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slice_ends_with_its_time_or_when_someone_waits() {
+    fn a_slice_ends_after_its_time_or_when_a_frame_waits() {
         let hour = Duration::from_secs(3600);
         let waiting = AtomicUsize::new(0);
-        let slice = Slice::new(hour, Some(&waiting));
+        let slice = TimeSlice::new(hour, Some(&waiting));
         assert!(!slice.is_over() && !slice.shortened_to(hour).is_over());
         assert!(slice.shortened_to(Duration::ZERO).is_over());
-        assert!(Slice::new(Duration::ZERO, None).shortened_to(hour).is_over());
-        assert!(!Slice::default().is_over() && !Slice::new(Duration::MAX, None).is_over());
+        assert!(TimeSlice::new(Duration::ZERO, None).shortened_to(hour).is_over());
+        assert!(!TimeSlice::default().is_over() && !TimeSlice::new(Duration::MAX, None).is_over());
         waiting.store(1, Ordering::Relaxed);
         assert!(slice.is_over() && slice.shortened_to(hour).is_over());
     }

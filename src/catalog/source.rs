@@ -5,10 +5,10 @@ use super::curves::{grouped, single};
 use super::group;
 use super::metric::{MetricSummary, summarize};
 use super::notes::{self, Note, Notes};
-use super::query::{self, Extra, Subject};
+use super::query::{self, QueriedRun, RunNotes};
 use super::run::Run;
 use super::samples;
-use super::state::{Standing, standing};
+use super::state::{WatchedState, state_of};
 use super::{Catalog, Metric, PlacedRun};
 use crate::logs::LogValue;
 use crate::protocol::{
@@ -24,20 +24,21 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Maximum number of problems in the table.
 const MAX_PROBLEMS: usize = 100;
-/// Maximum time for which reading locks the catalog; a frame that waits shortens it.
+/// Maximum time for which reading locks the catalog; it ends earlier if a frame waits.
 const SLICE: Duration = Duration::from_millis(60);
-/// The same for the first part, so that the first frame has curves.
+/// The same until the table has rows, so that the first frame has curves.
 const FIRST_SLICE: Duration = Duration::from_millis(20);
-/// Maximum time that a frame waits for its curves, and the interval between attempts.
-const PATIENCE: Duration = Duration::from_millis(100);
-const PAUSE: Duration = Duration::from_millis(1);
-/// Interval between updates of the states of runs while nothing is written.
+/// Maximum time that a frame waits for the catalog.
+const MAX_WAIT: Duration = Duration::from_millis(100);
+/// Interval between its attempts to lock the catalog.
+const RETRY: Duration = Duration::from_millis(1);
+/// Interval between updates of the table while no run has new data, because states depend on time.
 const STATES: Duration = Duration::from_secs(5);
 /// Interval between queries of the states of nntop's own runs.
 const ASK: Duration = Duration::from_secs(1);
 
 /// Returns the state of an nntop run given its directory, if its session is reachable.
-pub type QueryStanding = Box<dyn Fn(&Path) -> Option<Standing> + Send + Sync>;
+pub type QueryState = Box<dyn Fn(&Path) -> Option<WatchedState> + Send + Sync>;
 /// Deletes an nntop run given its directory; the error is the reason why that failed.
 pub type DeleteRun = Box<dyn Fn(&Path) -> Result<(), String> + Send + Sync>;
 
@@ -45,7 +46,7 @@ pub type DeleteRun = Box<dyn Fn(&Path) -> Result<(), String> + Send + Sync>;
 pub struct OwnRuns {
     /// The directory that contains them.
     pub directory: PathBuf,
-    pub standing: QueryStanding,
+    pub state_of: QueryState,
     pub delete: DeleteRun,
 }
 
@@ -65,7 +66,7 @@ pub struct SharedCatalog {
     notes: Mutex<Notes>,
     own: Option<OwnRuns>,
     /// When the sessions of nntop's own runs were last queried, and the results.
-    standings: Mutex<(Option<Instant>, HashMap<PathBuf, Standing>)>,
+    standings: Mutex<(Option<Instant>, HashMap<PathBuf, WatchedState>)>,
     /// When the table was last computed.
     summarized: Mutex<Option<Instant>>,
     /// Number of frames that wait for the catalog while files are being read.
@@ -100,7 +101,7 @@ impl SharedCatalog {
         }
     }
 
-    /// Reads and writes notes about runs.
+    /// Sets the user's notes about runs.
     #[must_use]
     pub fn with_notes(mut self, notes: Notes) -> Self {
         self.notes = Mutex::new(notes);
@@ -155,8 +156,8 @@ impl SharedCatalog {
         let cached = cache.values().filter(|cached| cached.row.own.is_some());
         let paths: Vec<PathBuf> = cached.map(|cached| cached.path.clone()).collect();
         let standings =
-            paths.into_iter().filter_map(|path| Some((path.clone(), (own.standing)(&path)?)));
-        let standings: HashMap<PathBuf, Standing> = standings.collect();
+            paths.into_iter().filter_map(|path| Some((path.clone(), (own.state_of)(&path)?)));
+        let standings: HashMap<PathBuf, WatchedState> = standings.collect();
         let mut last = lock(&self.standings);
         last.0 = Some(Instant::now());
         let changed = last.1 != standings;
@@ -194,8 +195,8 @@ impl SharedCatalog {
                     known.row = RunRow { own, ..row(run) };
                 }
                 let row = &mut known.row;
-                let says = standings.get(placed.path).copied();
-                row.state = says.unwrap_or_else(|| standing(run, placed.written, now)).word();
+                let reported = standings.get(placed.path).copied();
+                row.state = reported.unwrap_or_else(|| state_of(run, placed.written, now)).word();
                 let nothing = Note::default();
                 let note = notes.get(&known.key).unwrap_or(&nothing);
                 row.label.clone_from(&note.label);
@@ -240,16 +241,16 @@ impl SharedCatalog {
         }
     }
 
-    /// Locks the catalog; `None` if that takes too long for a frame.
+    /// Locks the catalog for a frame; `None` if that takes longer than `MAX_WAIT`.
     fn try_lock_catalog(&self) -> Option<MutexGuard<'_, Catalog>> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + MAX_WAIT;
         let _waiting = Waiting::new(&self.waiting);
         loop {
             match self.catalog.try_lock() {
                 Ok(catalog) => return Some(catalog),
                 Err(TryLockError::Poisoned(left)) => return Some(left.into_inner()),
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    std::thread::sleep(PAUSE);
+                    std::thread::sleep(RETRY);
                 }
                 Err(TryLockError::WouldBlock) => return None,
             }
@@ -273,7 +274,7 @@ impl SharedCatalog {
     }
 }
 
-/// Counts one that waits until it is dropped.
+/// Increments the number of waiting frames until it is dropped.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
@@ -339,14 +340,14 @@ impl RunSource for SharedCatalog {
         let cache = lock(&self.cache);
         let matching = cache.values().filter(|cached| {
             let row = &cached.row;
-            query.accepts(&Subject {
+            query.accepts(&QueriedRun {
                 name: &row.name,
                 title: row.title.as_deref(),
                 group: cached.group.as_deref(),
                 step: row.step,
                 config: &cached.config,
                 metric: &|name| facts_of(row, name),
-                extra: Extra {
+                extra: RunNotes {
                     state: row.state,
                     tags: &row.tags,
                     label: row.label.as_deref(),
@@ -424,10 +425,10 @@ impl RunSource for SharedCatalog {
             return self.delete(run);
         }
         let key = lock(&self.cache).get(run).map(|cached| cached.key.clone());
-        let key = key.ok_or("this run is not there any more")?;
+        let key = key.ok_or("this run no longer exists")?;
         let edited = lock(&self.notes).edit(&key, edit);
         edited.map_err(|error| format!("notes about runs cannot be saved: {error}"))?;
-        // Shown immediately, unless files are being read: then with the next poll.
+        // The change is shown immediately, or after the next poll if files are being read.
         *lock(&self.summarized) = None;
         if let Some(catalog) = self.try_lock_catalog() {
             let loading = self.table().loading;
@@ -452,7 +453,7 @@ mod tests {
         }
         let own = OwnRuns {
             directory: dir.join("own"),
-            standing: Box::new(|path| path.ends_with("a").then_some(Standing::Held)),
+            state_of: Box::new(|path| path.ends_with("a").then_some(WatchedState::Held)),
             delete: Box::new(|path| fs::remove_dir_all(path).map_err(|error| error.to_string())),
         };
         let notes = Notes::open(&dir.join("state/notes.json")).unwrap();

@@ -1,25 +1,25 @@
-//! The standing of a run: running, held, stalled, ended, interrupted or failed.
+//! The state of a run: running, held, stalled, ended, interrupted or failed.
 
 use super::run::Run;
 use crate::logs::WriterState;
 
-/// The standing of a run.
+/// The state of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum WatchedState {
     Running,
     /// Paused by the user; can be resumed.
     Held,
-    /// Nothing was logged for much longer than its usual interval.
+    /// Nothing was logged for 20 times its usual interval, and for at least 5 minutes.
     Stalled,
-    /// Its end was logged, or nothing for a very long time.
+    /// Its end was logged, or nothing for 200 times its usual interval and for at least an hour.
     Ended,
     /// An nntop run whose process died before it was complete; `nntop resume` continues it.
     Interrupted,
     Failed,
 }
 
-impl Standing {
-    /// The standing in one word.
+impl WatchedState {
+    /// The state in one word.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -38,28 +38,29 @@ impl Standing {
 const STALLED: (f64, f64) = (20.0, 300.0);
 const ENDED: (f64, f64) = (200.0, 3600.0);
 
-/// The standing of a run; `now` and `written` (the last write to its files) are in seconds since
+/// The state of a run; `now` and `written` (the last write to its files) are in seconds since
 /// 1970.
 #[must_use]
-pub fn standing(run: &Run, written: Option<f64>, now: f64) -> Standing {
+pub fn state_of(run: &Run, written: Option<f64>, now: f64) -> WatchedState {
     match run.reported_state() {
-        Some(WriterState::Finished) => return Standing::Ended,
-        Some(WriterState::Failed) => return Standing::Failed,
+        Some(WriterState::Finished) => return WatchedState::Ended,
+        Some(WriterState::Failed) => return WatchedState::Failed,
         Some(WriterState::Running) | None => {}
     }
     let silent = now - written.or(run.last_time()).unwrap_or(now);
     let pace = pace(run).unwrap_or(0.0);
     let beyond = |(times, least): (f64, f64)| silent > (times * pace).max(least);
     if beyond(ENDED) {
-        Standing::Ended
+        WatchedState::Ended
     } else if beyond(STALLED) {
-        Standing::Stalled
+        WatchedState::Stalled
     } else {
-        Standing::Running
+        WatchedState::Running
     }
 }
 
-/// The usual interval between recent points of the most frequent metric, in seconds.
+/// The usual interval between points in seconds: the median of the last 63 intervals of the metric
+/// with the most points.
 fn pace(run: &Run) -> Option<f64> {
     let metric = run.metrics.iter().max_by_key(|metric| metric.len())?;
     let from = metric.len().saturating_sub(64);
@@ -86,17 +87,17 @@ mod tests {
             let wall_time = step as f64 * 60.0;
             run.apply(0, &LogRecord::Scalar { name: "x", step, wall_time, value: 0.0 });
         }
-        assert_eq!(standing(&run, Some(540.0), 600.0), Standing::Running);
-        assert_eq!(standing(&run, Some(540.0), 540.0 + 1100.0), Standing::Running);
-        assert_eq!(standing(&run, Some(540.0), 540.0 + 1300.0), Standing::Stalled);
-        assert_eq!(standing(&run, Some(540.0), 540.0 + 13_000.0), Standing::Ended);
+        assert_eq!(state_of(&run, Some(540.0), 600.0), WatchedState::Running);
+        assert_eq!(state_of(&run, Some(540.0), 540.0 + 1100.0), WatchedState::Running);
+        assert_eq!(state_of(&run, Some(540.0), 540.0 + 1300.0), WatchedState::Stalled);
+        assert_eq!(state_of(&run, Some(540.0), 540.0 + 13_000.0), WatchedState::Ended);
         run.apply(0, &LogRecord::State(WriterState::Failed));
-        assert_eq!(standing(&run, None, 600.0), Standing::Failed);
+        assert_eq!(state_of(&run, None, 600.0), WatchedState::Failed);
     }
 
     /// PyTorch's `add_hparams` reports a successful end at once, also before training.
     #[test]
-    fn values_logged_after_a_reported_end_show_that_the_run_goes_on() {
+    fn values_logged_after_a_reported_end_show_that_the_run_continues() {
         let mut run = Run::new("r".to_owned());
         let scalar = |step| {
             let wall_time = 100.0 + step as f64;
@@ -104,10 +105,10 @@ mod tests {
         };
         run.apply(0, &LogRecord::StateAt { state: WriterState::Finished, wall_time: 100.0 });
         run.apply(0, &scalar(0));
-        assert_eq!(standing(&run, Some(100.0), 101.0), Standing::Ended, "written with the end");
+        assert_eq!(state_of(&run, Some(100.0), 101.0), WatchedState::Ended, "written with the end");
         (1..10).for_each(|step| run.apply(0, &scalar(step)));
-        assert_eq!(standing(&run, Some(109.0), 110.0), Standing::Running);
+        assert_eq!(state_of(&run, Some(109.0), 110.0), WatchedState::Running);
         run.apply(0, &LogRecord::StateAt { state: WriterState::Finished, wall_time: 109.5 });
-        assert_eq!(standing(&run, Some(109.5), 110.0), Standing::Ended);
+        assert_eq!(state_of(&run, Some(109.5), 110.0), WatchedState::Ended);
     }
 }

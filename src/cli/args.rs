@@ -44,8 +44,8 @@ pub(super) struct TrainArgs {
     /// one beside --save, else nntop-checkpoints]
     #[arg(long, value_name = "DIR", requires = "checkpoint_every")]
     pub(super) checkpoints: Option<PathBuf>,
-    /// Continue from a checkpoint, or from the newest one in a directory; the result is identical to
-    /// that of an uninterrupted run. Only --epochs, --threads and --data may differ
+    /// Continue from a checkpoint, or from the newest one in a directory; the result is identical
+    /// to that of an uninterrupted run. Only --epochs, --threads and --data may differ
     #[arg(long, value_name = "FILE", conflicts_with_all = ["spec", "preset"])]
     pub(super) resume: Option<PathBuf>,
     /// Start from the trained weights and the recipe of a model, checkpoint or run; other arguments
@@ -107,8 +107,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(allow_missing_positional = true, after_help = PICTURE_HELP)]
 pub(super) struct PictureArgs {
-    /// Name or id of a run, a model file, or logs of any tool: a file or a directory [default: train a
-    /// network with the given recipe]
+    /// Name or id of a run, a model file, or logs of any tool: a file or a directory [default:
+    /// train a network with the given recipe]
     #[arg(conflicts_with = "SpecArgs")]
     pub(super) run: Option<String>,
     /// File to write: .png, .svg or .txt

@@ -26,11 +26,11 @@ Examples:
 #[command(after_help = HELP)]
 pub(super) struct ClientArgs {
     #[command(subcommand)]
-    what: ClientFile,
+    what: ClientCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum ClientFile {
+enum ClientCommand {
     /// Print the client for Python, one file without dependencies
     Python,
     /// Print the description of the protocol
@@ -53,9 +53,9 @@ enum ClientFile {
 /// Runs the subcommand.
 pub(super) fn run(args: &ClientArgs) -> anyhow::Result<ExitCode> {
     match &args.what {
-        ClientFile::Python => output::out().lines(PYTHON_CLIENT)?,
-        ClientFile::Protocol => output::out().lines(PROTOCOL_TEXT)?,
-        ClientFile::Session { pid, name, command } => session(*pid, name.as_deref(), command)?,
+        ClientCommand::Python => output::out().lines(PYTHON_CLIENT)?,
+        ClientCommand::Protocol => output::out().lines(PROTOCOL_TEXT)?,
+        ClientCommand::Session { pid, name, command } => session(*pid, name.as_deref(), command)?,
     }
     Ok(ExitCode::SUCCESS)
 }

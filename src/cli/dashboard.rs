@@ -17,9 +17,9 @@ use std::process::ExitCode;
 pub(super) enum NoTerminal {
     #[error("there is no terminal to draw on")]
     Missing,
-    #[error("TERM is not set, so nothing is known of the terminal; `TERM=xterm` suits most")]
+    #[error("TERM is not set; `TERM=xterm` works on most terminals")]
     Unnamed,
-    #[error("TERM=dumb: nothing can be drawn on this terminal; `TERM=xterm` suits most")]
+    #[error("TERM=dumb: nothing can be drawn; `TERM=xterm` works on most terminals")]
     Dumb,
     #[error("the terminal reports 0 rows and columns; `stty rows 40 columns 120` sets them")]
     NoSize,

@@ -33,7 +33,8 @@ impl From<SpecError> for Usage {
     }
 }
 
-/// The error of a run that could not be started; a recipe that cannot be trained is a wrong argument.
+/// The error of a run that could not be started; a recipe that cannot be trained is a wrong
+/// argument.
 pub(super) fn of_spawn(error: SpawnError) -> anyhow::Error {
     match error {
         SpawnError::Spec(error) => Usage::from(error).into(),

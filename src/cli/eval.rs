@@ -70,7 +70,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
         let layers = model.architectures().join(" + ");
         writeln!(out, "# {name}: {many}{layers}, {} epochs, on {}", model.epoch, data.name)?;
         if model.spec().regularizer.lambda > 0.0 {
-            // Unlike during training.
+            // During training, costs include it.
             out.lines("# costs without the regularization term")?;
         }
         part(&mut out, "validation", &data.validation, &validation)?;
@@ -100,7 +100,7 @@ fn confusion(out: &mut Output<'_>, answers: &[String], counts: &[Vec<u32>]) -> i
     let answers: Vec<_> = answers.iter().map(|name| printable(name)).collect();
     let longest = answers.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let width = longest.max(5);
-    out.lines("\n# right answer in rows, given answer in columns")?;
+    out.lines("\n# true class in rows, predicted class in columns")?;
     write!(out, "{:width$}", "")?;
     for name in &answers {
         write!(out, " {name:>width$}")?;

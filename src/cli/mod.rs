@@ -78,7 +78,7 @@ Examples:
   nntop man | man -l -                          # read it
   nntop man ~/.local/share/man/man1             # then `man nntop-train`";
 
-/// The neural-network lab that lives in a terminal: train, watch, pause and take apart the networks
+/// A terminal dashboard for training neural networks: train, watch, pause and inspect the networks
 /// of Michael Nielsen's "Neural Networks and Deep Learning".
 #[derive(Debug, Parser)]
 #[command(name = "nntop", version, about, after_help = AFTER_HELP)]
@@ -109,8 +109,8 @@ enum Subcommand {
     Explore(ExploreArgs),
     /// Print every value measured in runs as CSV or JSON lines
     Export(ExportArgs),
-    /// Write a picture of a run's dashboard to a file (.png, .svg or .txt); without a run, train one
-    /// first
+    /// Write a picture of a run's dashboard to a file (.png, .svg or .txt); without a run, train
+    /// one first
     Picture(Box<PictureArgs>),
     /// Recognise the digit in each picture
     Predict(PredictArgs),

@@ -1,5 +1,5 @@
-//! The MODEL argument: a model file, a checkpoint, a directory of checkpoints, a run directory, or a
-//! run.
+//! The MODEL argument: a model file, a checkpoint, a directory of checkpoints, a run directory, or
+//! a run.
 
 use super::error::Usage;
 use crate::data::Dataset;
@@ -112,7 +112,7 @@ pub(super) fn of_run(run: &RunDir, weights: WeightsChoice) -> Result<Model, Stri
         SessionTask::Ensemble { training, .. } => {
             let file = training.save.unwrap_or_else(|| run.model());
             if !file.exists() {
-                return Err(format!("`{name}` is an ensemble whose networks have not voted yet"));
+                return Err(format!("`{name}` is an ensemble that is not fully trained yet"));
             }
             Model::load(&file).map_err(|error| error.to_string())
         }

@@ -124,7 +124,7 @@ impl Offscreen {
                 (false, true) => IDLE_TIMEOUT,
                 (false, false) => ANSWER_TIMEOUT.saturating_sub(start.elapsed()),
             };
-            // A run that is going elsewhere sends updates all the time.
+            // A live run in another process keeps sending updates.
             if !trains && is_answered && start.elapsed() >= IDLE_TIMEOUT && self.app.run_is_going()
             {
                 return Ok(());
@@ -148,7 +148,7 @@ impl Offscreen {
         }
         let commands = self.app.update(update);
         self.send(commands)?;
-        self.app.settle();
+        self.app.show_waiting_frames();
         self.draw();
         Ok(())
     }

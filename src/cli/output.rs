@@ -1,8 +1,8 @@
 //! Everything that the program prints, except the dashboard, which draws cells.
 //!
 //! [`Output`] is the only way to standard output and standard error (clippy forbids the others). It
-//! escapes control characters: nothing in a name, path or error acts on the terminal, and a line stays
-//! one line.
+//! escapes control characters: nothing in a name, path or error acts on the terminal, and a line
+//! stays one line.
 
 use crate::protocol::{printable, printable_json};
 use serde::Serialize;

@@ -53,8 +53,7 @@ impl PictureFormat {
             Self::Text => Ok(display.text_theme()),
             Self::Svg => Ok(display.picture_theme()),
             Self::Png if display.picture_theme().language() != Language::English => {
-                let problem =
-                    "the letters for .png are without Chinese ones; give .svg, or --lang en";
+                let problem = "the font for .png has no Chinese characters; use .svg or --lang en";
                 Err(Usage::value("<FILE>", problem))
             }
             Self::Png => Ok(display.picture_theme()),

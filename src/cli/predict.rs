@@ -11,7 +11,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Minimum ink, of 255, that `--show` draws.
+/// Minimum ink, from 0 to 255, of a pixel that `--show` draws.
 const DRAWN: u8 = 96;
 
 /// A line of `--json`. Fields are added, never renamed.

@@ -5,7 +5,7 @@ use super::dashboard::{has_terminal, show_without_run};
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::output;
-use crate::data::{Scan, Straightening};
+use crate::data::{Rectification, Scan};
 use crate::protocol::{ReadDigit, ReadLine, Reading, Segmentation};
 use crate::reading::{is_unsure, read};
 use crate::ui::{App, DashboardSetup, text};
@@ -27,7 +27,7 @@ struct ReadRecord<'a> {
     lines: Vec<String>,
     digits: Vec<Digit<'a>>,
     /// For each line the best segmentations, best first.
-    segmentations: Vec<Vec<Way>>,
+    segmentations: Vec<Vec<SegmentationRecord>>,
 }
 
 /// A recognised digit and its position.
@@ -52,7 +52,7 @@ struct Digit<'a> {
 
 /// A segmentation of a line.
 #[derive(Serialize)]
-struct Way {
+struct SegmentationRecord {
     text: String,
     score: f64,
     /// Paths down the line, each a list of (column, row).
@@ -130,12 +130,12 @@ fn best(reading: &Reading) -> impl Iterator<Item = &Segmentation> {
 #[derive(Clone, Copy)]
 struct FilePositions {
     shrunk: u32,
-    straightening: Option<Straightening>,
+    straightening: Option<Rectification>,
 }
 
 impl FilePositions {
     fn of(reading: &Reading) -> Self {
-        let straightening = reading.straightened.map(Straightening::from_coefficients);
+        let straightening = reading.straightened.map(Rectification::from_coefficients);
         Self { shrunk: reading.shrunk, straightening }
     }
 
@@ -191,12 +191,12 @@ fn line<'a>(image: &'a Path, reading: &'a Reading) -> ReadRecord<'a> {
     }
 }
 
-fn segmentations(line: &ReadLine, places: FilePositions) -> Vec<Way> {
+fn segmentations(line: &ReadLine, places: FilePositions) -> Vec<SegmentationRecord> {
     let path = |cut: &Vec<u32>| {
         let rows = (line.top..).zip(cut);
         rows.map(|(row, column)| places.place(*column, row)).collect()
     };
-    let way = |way: &Segmentation| Way {
+    let way = |way: &Segmentation| SegmentationRecord {
         text: way.text(),
         score: way.score,
         cuts: way.cuts.iter().map(path).collect(),

@@ -3,7 +3,7 @@
 use super::dashboard::has_terminal;
 use super::display::DisplayArgs;
 use super::error::Usage;
-use super::sessions::{self, Begun, Start};
+use super::sessions::{self, Start, StartResult};
 use super::signals;
 use crate::protocol::{Command, Event, Link, LogLevel, RunView, Update};
 use crate::session::{self, Attachment, CommandSpec, Home, RunDir, RunRecord, SessionTask};
@@ -104,8 +104,8 @@ pub(super) fn run(args: &CommandArgs, display: &DisplayArgs) -> anyhow::Result<E
         return pass_through(&sessions::launch(start)?);
     }
     match sessions::begin(start, args.detach, display)? {
-        Begun::InSession(code) => Ok(code),
-        Begun::NotHere(why) => bail!("a command needs a session: {why}"),
+        StartResult::InSession(code) => Ok(code),
+        StartResult::NotHere(why) => bail!("a command needs a session: {why}"),
     }
 }
 
@@ -128,7 +128,7 @@ fn spec(args: &CommandArgs) -> anyhow::Result<CommandSpec> {
     })
 }
 
-/// The command of an earlier run.
+/// The command of an earlier run, with its newest checkpoint in the environment.
 fn earlier(name: &str) -> anyhow::Result<CommandSpec> {
     let run = Home::of_user()?.find(name).map_err(|error| Usage::value("--again", error))?;
     if let SessionTask::Command(mut spec) = RunRecord::read(&run)?.task {
@@ -144,7 +144,7 @@ fn earlier(name: &str) -> anyhow::Result<CommandSpec> {
 
 /// Copies the output of a run to standard output until it ends; returns its exit code.
 fn pass_through(run: &RunDir) -> anyhow::Result<ExitCode> {
-    // First, so that the output being read is not rotated away.
+    // Opened before attaching, so that no output is rotated away unread.
     let mut output = OutputFollower::new(run)?;
     let link = session::attach(run, Attachment::Control)?.link;
     let stop = link.commands.clone();

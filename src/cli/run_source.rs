@@ -1,7 +1,7 @@
 //! The runs of logs for a dashboard: read in the background, with the user's notes and the states
 //! of nntop's own runs.
 
-use crate::catalog::{Catalog, Notes, OwnRuns, SharedCatalog, Standing};
+use crate::catalog::{Catalog, Notes, OwnRuns, SharedCatalog, WatchedState};
 use crate::protocol::{Event, Link, Metrics, Update};
 use crate::session::{self, Home, RunDir, RunState};
 use anyhow::Context;
@@ -11,11 +11,13 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Minimum and maximum pause between two reads of the files. The pause is 100 times as long as the
-/// last read without changes took, so that reading uses less than 1% of a processor.
+/// Minimum pause between two reads of the files. After a read without changes the pause is 100
+/// times as long as that read took, at most [`MAX_POLL`]: a read of up to 20 ms uses at most 1% of
+/// a core.
 const POLL: Duration = Duration::from_millis(400);
+/// Maximum pause between two reads of the files.
 const MAX_POLL: Duration = Duration::from_secs(2);
-/// Pause between two parts of a long read, for the dashboard.
+/// Pause between two parts of a long read, in which the dashboard can read the catalog.
 const TURN: Duration = Duration::from_millis(4);
 
 /// Runs that are being followed.
@@ -66,21 +68,21 @@ fn with_state(catalog: Catalog) -> anyhow::Result<SharedCatalog> {
 fn own(home: &Home) -> OwnRuns {
     OwnRuns {
         directory: home.path().to_path_buf(),
-        standing: Box::new(|path| standing(&RunDir::at(path.to_path_buf()))),
+        state_of: Box::new(|path| state_of(&RunDir::at(path.to_path_buf()))),
         delete: Box::new(delete),
     }
 }
 
 /// The state of a run of nntop. `None` if it has ended, because its events contain that.
-fn standing(run: &RunDir) -> Option<Standing> {
+fn state_of(run: &RunDir) -> Option<WatchedState> {
     if !run.is_live() {
         // It has ended, or its process was killed.
         let is_over = session::replay(run).outcome.is_some();
-        return (!is_over).then_some(Standing::Interrupted);
+        return (!is_over).then_some(WatchedState::Interrupted);
     }
     match session::summarize(run).state {
-        RunState::Paused => Some(Standing::Held),
-        RunState::Starting | RunState::Training => Some(Standing::Running),
+        RunState::Paused => Some(WatchedState::Held),
+        RunState::Starting | RunState::Training => Some(WatchedState::Running),
         _ => None,
     }
 }

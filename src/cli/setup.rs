@@ -1,4 +1,4 @@
-//! The setup of dashboards, and of those opened from them: the table of runs, and runs of nntop.
+//! The setup of dashboards: of a run, of the table of runs, and of runs opened from that table.
 
 use super::display::DisplayArgs;
 use super::drawing;
@@ -6,7 +6,7 @@ use super::run_source::{self, FollowedRuns};
 use crate::book::{EXPERIMENTS, Experiment};
 use crate::protocol::RunKind;
 use crate::session::{self, Attachment, ConnectError, Home, RunDir, RunRecord, SessionTask};
-use crate::ui::{DashboardSetup, ExperimentName, Opened, Opener, ViewId};
+use crate::ui::{DashboardSetup, ExperimentName, OpenedDashboard, Opener, ViewId};
 use std::sync::Arc;
 
 /// The dashboard of a run of this process.
@@ -65,7 +65,7 @@ struct Dashboards {
 }
 
 impl Opener for Dashboards {
-    fn runs(&self) -> Result<Opened, String> {
+    fn runs(&self) -> Result<OpenedDashboard, String> {
         let home = Home::of_user().map_err(|error| error.to_string())?;
         let catalog = crate::catalog::Catalog::new(vec![home.path().to_path_buf()]);
         let FollowedRuns { source, link } =
@@ -79,21 +79,21 @@ impl Opener for Dashboards {
             opener,
             ..DashboardSetup::default()
         };
-        Ok(Opened { link, setup })
+        Ok(OpenedDashboard { link, setup })
     }
 
-    fn run(&self, name: &str) -> Result<Opened, String> {
+    fn run(&self, name: &str) -> Result<OpenedDashboard, String> {
         let home = Home::of_user().map_err(|error| error.to_string())?;
         let run = home.find(name).map_err(|error| error.to_string())?;
         let setup = of_run(&run, &self.display);
         match session::attach(&run, Attachment::Control) {
-            Ok(connection) => Ok(Opened {
+            Ok(connection) => Ok(OpenedDashboard {
                 link: connection.link,
                 setup: DashboardSetup { detachable: true, ..setup },
             }),
             Err(ConnectError::NotLive(_)) => {
                 let link = session::browse(&run, Attachment::Control);
-                Ok(Opened { link: link.map_err(|error| error.to_string())?, setup })
+                Ok(OpenedDashboard { link: link.map_err(|error| error.to_string())?, setup })
             }
             Err(error) => Err(error.to_string()),
         }

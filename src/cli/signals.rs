@@ -8,8 +8,8 @@ use std::{io, thread};
 /// Exit code of a process that SIGINT ended, by the shell's convention: 128 + 2.
 const INTERRUPTED: i32 = 130;
 
-/// Ignores SIGXFSZ, so that a write beyond the file size limit (`ulimit -f`) fails like one on a full
-/// disk instead of killing the process.
+/// Ignores SIGXFSZ, so that a write beyond the file size limit (`ulimit -f`) fails like one on a
+/// full disk instead of killing the process.
 pub(super) fn ignore_file_size_signal() {
     // If the handler cannot be installed, the system's default remains.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());

@@ -98,8 +98,8 @@ pub(super) struct SpecArgs {
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     #[arg(help_heading = "Learning")]
     pub(super) stop_after: Option<u32>,
-    /// Augment the training images by: shifts, rotation:DEGREES, scaling:FRACTION, translation:PIXELS,
-    /// elastic:ALPHA:SIGMA
+    /// Augment the training images by: shifts, rotation:DEGREES, scaling:FRACTION,
+    /// translation:PIXELS, elastic:ALPHA:SIGMA
     #[arg(long, value_name = "HOW", value_parser = expansion, value_delimiter = ',')]
     #[arg(help_heading = "Data")]
     pub(super) expand: Vec<Expansion>,

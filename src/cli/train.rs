@@ -9,7 +9,7 @@ use super::error::{Usage, of_spawn};
 use super::headless;
 use super::logs;
 use super::model_arg;
-use super::sessions::{self, Begun};
+use super::sessions::{self, StartResult};
 use super::spec_args::Recipe;
 use crate::data::Dataset;
 use crate::files::atomic;
@@ -45,7 +45,7 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     let resume = args.resume.as_deref().map(Checkpoint::load).transpose();
     let resume = resume.map_err(|error| Usage::value("--resume", error))?;
     let from = args.from.as_deref().map(model_arg::load).transpose()?;
-    let like = args.like.as_deref().map(GlobPattern::read).transpose()?;
+    let like = args.like.as_deref().map(LikeRecipe::read).transpose()?;
     let Recipe { mut spec, chosen: choices } = match (&resume, &like, &from) {
         (Some(checkpoint), _, _) => Recipe::given(args.spec.assemble_resumed(&checkpoint.spec)?),
         (None, Some(pattern), _) => args.spec.assemble_like(&pattern.recipe)?,
@@ -64,7 +64,7 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
         || like.is_some()
         || args.spec.spec.is_some()
         || args.spec.preset.is_some();
-    let chosen = Chosen {
+    let chosen = ChosenByUser {
         layers: whole || args.spec.layers.is_some(),
         batch: whole || args.spec.batch.is_some(),
     };
@@ -81,10 +81,10 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
         check_format(file, &spec, networks, dataset.as_deref())?;
     }
     if networks > 1 {
-        alone_only(args)?;
+        check_ensemble_arguments(args)?;
         spec.validate().map_err(Usage::from)?;
     } else if !spec.also.is_empty() {
-        let problem = "names layers of further networks, and there is one; add --ensemble N";
+        let problem = "needs --ensemble N with more than one network";
         return Err(Usage::value("--also", problem).into());
     }
     let mut notice = None;
@@ -106,8 +106,8 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
         let name = args.session.name.as_deref();
         let start = sessions::Start { name, task, resume: resume.as_ref(), past: None };
         match sessions::begin(start, args.session.detach, display)? {
-            Begun::InSession(code) => return Ok(code),
-            Begun::NotHere(why) => notice = Some(why),
+            StartResult::InSession(code) => return Ok(code),
+            StartResult::NotHere(why) => notice = Some(why),
         }
     }
     if networks > 1 {
@@ -142,13 +142,13 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
 }
 
 /// The recipe of `--like`, for a new run.
-struct GlobPattern {
+struct LikeRecipe {
     recipe: Recipe,
     /// Number of networks that vote; 1 if the run is not an ensemble.
     networks: u32,
 }
 
-impl GlobPattern {
+impl LikeRecipe {
     /// Reads the recipe of a run, given by name or directory, or of a model.
     fn read(argument: &Path) -> Result<Self, Usage> {
         let wrong = |problem: String| Usage::value("--like", problem);
@@ -206,7 +206,7 @@ fn start_from(
         let from = args.from.as_deref().unwrap_or(Path::new("")).display();
         wrong(format!(
             "the network of {from} is `{kept}`, with the activations and cost it was trained with; \
-             give nothing that makes another network of it"
+             leave out arguments that change the network"
         ))
     })
 }
@@ -216,7 +216,7 @@ fn from_note(args: &TrainArgs) -> Option<String> {
 }
 
 /// Refuses arguments that do not apply to an ensemble: it stores checkpoints only in its session.
-fn alone_only(args: &TrainArgs) -> Result<(), Usage> {
+fn check_ensemble_arguments(args: &TrainArgs) -> Result<(), Usage> {
     let given = [
         ("--checkpoint-every", args.checkpoint_every.is_some()),
         ("--resume", args.resume.is_some()),
@@ -224,8 +224,8 @@ fn alone_only(args: &TrainArgs) -> Result<(), Usage> {
     match given.iter().find(|(_, given)| *given) {
         None => Ok(()),
         Some((argument, _)) => {
-            let problem = "is for one network, and these vote, which are kept where they have a \
-                           session; add --ensemble 1, or leave it out";
+            let problem = "is for a single network; an ensemble keeps checkpoints only in a \
+                           session: leave it out, or give --ensemble 1";
             Err(Usage::value(argument, problem))
         }
     }
@@ -285,14 +285,18 @@ fn owner() -> String {
 }
 
 /// Values that the user chose, which are not adapted to the data.
-struct Chosen {
+struct ChosenByUser {
     layers: bool,
     batch: bool,
 }
 
-/// Loads the spec's own data now, so that errors are reported at once, and adapts values that
-/// nobody chose to it. MNIST is decompressed later by the training thread.
-fn load(spec: &mut Spec, chosen: &Chosen, hidden: &str) -> Result<Option<Arc<Dataset>>, Usage> {
+/// Loads the spec's own data now, so that errors are reported at once, and adapts values that were
+/// not given to it. MNIST is decompressed later by the training thread.
+fn load(
+    spec: &mut Spec,
+    chosen: &ChosenByUser,
+    hidden: &str,
+) -> Result<Option<Arc<Dataset>>, Usage> {
     if spec.data.is_none() {
         spec.validate_for(&Dataset::embedded_outline())?;
         return Ok(None);

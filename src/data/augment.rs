@@ -9,20 +9,20 @@ pub const SHIFTS: [(f32, f32); 4] = [(0.0, -1.0), (0.0, 1.0), (-1.0, 0.0), (1.0,
 /// Radius of the Gaussian kernel in standard deviations.
 const REACH: f64 = 3.0;
 
-/// Transforms images of one size without allocating.
+/// Transforms images of one size. Allocates only for a new `sigma` of a distortion.
 ///
 /// Transformations are composed before an image is resampled once, because interpolation blurs.
 #[derive(Clone, Debug)]
 pub struct ImageTransform {
     width: usize,
     height: usize,
-    /// The coordinates that each pixel's shade is sampled from.
+    /// Column and row that each pixel's shade is sampled from.
     x: Vec<f32>,
     y: Vec<f32>,
     field: Vec<f32>,
     blurred: Vec<f32>,
     kernel: Vec<f32>,
-    /// The standard deviation of `kernel`.
+    /// The standard deviation of `kernel`, in pixels.
     sigma: f64,
     copy: Vec<u8>,
 }
@@ -149,9 +149,9 @@ fn convolve(from: &[f32], to: &mut [f32], kernel: &[f32], length: usize, step: u
         to.fill(0.0);
         for (tap, weight) in kernel.iter().enumerate() {
             // `from[i + tap − reach]` contributes to `to[i]`.
-            let (skip, wait) = (tap.saturating_sub(reach), reach.saturating_sub(tap));
-            let sources = from.iter().skip(skip * step);
-            let sums = to.iter_mut().skip(wait * step);
+            let (source, target) = (tap.saturating_sub(reach), reach.saturating_sub(tap));
+            let sources = from.iter().skip(source * step);
+            let sums = to.iter_mut().skip(target * step);
             sums.zip(sources).for_each(|(sum, value)| *sum += weight * value);
         }
     }

@@ -1,4 +1,4 @@
-//! Converts bytes to the rows of a batch.
+//! Converts images and labels from bytes to the rows of a mini-batch.
 
 use super::Images;
 use ndarray::{ArrayViewMut1, ArrayViewMut2, NdFloat};
@@ -25,7 +25,7 @@ pub fn gather_from<T: NdFloat + From<u8>>(images: &Images, first: usize, mut x: 
     }
 }
 
-/// Converts bytes to numbers from 0 to 1.
+/// Scales bytes from 0 to 255 to numbers from 0 to 1.
 ///
 /// # Panics
 /// If `row` is not as long as `pixels`, or not contiguous.

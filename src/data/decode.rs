@@ -8,11 +8,11 @@ use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// Maximum number of pixels of a picture; cameras take fewer.
+/// Maximum number of pixels of a picture; those of most cameras have fewer.
 const MAX_PIXELS: u64 = 50_000_000;
 /// Maximum number of bytes that a decoded picture may take.
 const MAX_BYTES: u64 = 160 << 20;
-/// Larger pictures are decoded one at a time, to limit memory.
+/// Pictures of more decoded bytes than this are decoded one at a time, to limit memory.
 const LARGE: u64 = 16 << 20;
 
 static ONE_LARGE: Mutex<()> = Mutex::new(());

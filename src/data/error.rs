@@ -12,7 +12,7 @@ pub enum DataError {
     )]
     Open { path: PathBuf, source: io::Error },
     #[error(
-        "{}: holds no data set; give a directory or a file of one of these kinds: {}",
+        "{}: contains no data set; give a directory or a file of one of these kinds: {}",
         dir.display(), crate::data::READABLE
     )]
     NoDataSet { dir: PathBuf },
@@ -37,7 +37,10 @@ pub enum DataError {
     Truncated { file: PathBuf, found: u64, expected: u64 },
     #[error("{}: has more than the {expected} bytes declared in its header; fetch it again", file.display())]
     Oversized { file: PathBuf, expected: u64 },
-    #[error("{}: its header says {value} {what}, but from 1 to {limit} are possible", file.display())]
+    #[error(
+        "{}: its header declares {value} {what}; the allowed range is 1 to {limit}",
+        file.display()
+    )]
     Dimension { file: PathBuf, what: &'static str, value: u32, limit: u32 },
     #[error(
         "{}: needs {bytes} bytes for its pixels, but at most {limit} are read; make the images smaller with --size, or use fewer",

@@ -1,4 +1,4 @@
-//! Half-precision numbers, used in many model and array files.
+//! 16-bit floating-point numbers, used in many model and array files.
 
 /// Converts IEEE 754 binary16.
 #[must_use]
@@ -7,7 +7,7 @@ pub(crate) fn f16_to_f32(bits: u16) -> f32 {
     let exponent = u32::from(bits >> 10) & 0x1f;
     let fraction = u32::from(bits) & 0x3ff;
     match exponent {
-        // Too small to be normalized: fraction × 2⁻²⁴.
+        // Subnormal: fraction × 2⁻²⁴.
         0 => {
             let magnitude = fraction as f32 * 2.0_f32.powi(-24);
             if sign == 0 { magnitude } else { -magnitude }

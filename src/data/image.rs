@@ -1,6 +1,6 @@
 //! Pictures of digits, from files and from standard input.
 
-pub use super::paper::Straightening;
+pub use super::paper::Rectification;
 use super::{Images, paper, shades};
 use crate::picture::{Drawing, Picture};
 use image::codecs::png::PngEncoder;
@@ -17,9 +17,9 @@ const STDIN: &str = "-";
 /// The ink of a picture, in one or several interpretations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scan {
-    /// At least one, the most likely first. If another interpretation is plausible (such as light
-    /// ink on dark paper instead of the reverse) it follows, and the network decides which one
-    /// shows digits.
+    /// At least one, the most likely first. Other plausible interpretations (such as light ink on
+    /// dark paper instead of the reverse) follow; the one that a network classifies with the most
+    /// confidence is to be used.
     pub extractions: Vec<Extraction>,
     /// The whole picture as ink, unchanged except for polarity: for pictures that already have the
     /// network's input size.
@@ -30,11 +30,11 @@ pub struct Scan {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Extraction {
     pub picture: Picture,
-    /// Scale: each pixel of `picture` is a square of this many pixels of the file (or of the
-    /// rectified sheet) per side.
+    /// Downsampling factor: each pixel of `picture` is a square of this many pixels of the file (or
+    /// of the rectified sheet) per side.
     pub shrunk: usize,
-    /// The transform from a rectified sheet of paper to the file, if there was one.
-    pub straightening: Option<Straightening>,
+    /// If the ink was found in a rectified sheet of paper: the transform from it to the file.
+    pub straightening: Option<Rectification>,
 }
 
 impl Scan {
@@ -217,7 +217,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn any_picture_becomes_a_digit_of_the_size_asked_for(
+        fn any_picture_becomes_a_digit_of_the_requested_size(
             width in 1_u32..40, height in 1_u32..40, seed: Vec<u8>,
             wide in 1_usize..32, high in 1_usize..32,
         ) {

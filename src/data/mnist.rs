@@ -17,7 +17,7 @@ macro_rules! stream {
     };
 }
 
-/// Images of each stream.
+/// Number of images per stream.
 const IMAGES_PER_STREAM: usize = 10_000;
 /// Rows and columns of an image.
 const SIDE: usize = 28;
@@ -96,8 +96,8 @@ impl Dataset {
         assemble("MNIST".into(), classes, part(train, TRAIN_LABELS), part(test, TEST_LABELS))
     }
 
-    /// The description of [`Dataset::embedded`] without pixels and labels, for checking a spec
-    /// before anything is decompressed.
+    /// The name, classes and sizes of [`Dataset::embedded`], without pixels and with label 0 for
+    /// every image, for checking a spec before anything is decompressed.
     #[must_use]
     pub fn embedded_outline() -> Self {
         let part =
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_stream_gives_wrong_pixels_and_nothing_worse() {
+    fn a_damaged_stream_does_not_panic() {
         let frequencies = frequencies();
         let mut pixels = vec![0; 100 * PIXELS];
         for stream in [&TEST_IMAGES[0][..1_001], &TEST_IMAGES[0][501..], &[0xff; 4_000], &[]] {
@@ -197,7 +197,7 @@ mod tests {
             assert_eq!((images.width, images.height), (28, 28));
             assert_eq!(images.pixels.len(), images.len() * 784);
         }
-        // The first labels of each part: 5 0 4 1 9, from image 50,000 on, 7 2 1 0 4.
+        // The first labels of the training images, of those from 50,000 on, and of the test images.
         assert_eq!(mnist.train.labels[..5], [5, 0, 4, 1, 9]);
         assert_eq!(mnist.validation.labels[..5], [3, 8, 6, 9, 6]);
         assert_eq!(mnist.test.labels[..5], [7, 2, 1, 0, 4]);

@@ -20,7 +20,7 @@ pub use dataset::{Dataset, Images};
 pub use error::DataError;
 pub(crate) use formats::mistaken_for_model;
 pub use formats::{FILE_NAMES, OpenOptions, PredictedDataset, READABLE, idx};
-pub use image::{Extraction, PictureError, Scan, Straightening};
+pub use image::{Extraction, PictureError, Rectification, Scan};
 pub use mnist::first_of_each_digit;
 pub use sparse_images::SparseImages;
 pub use summary::{DatasetSummary, first_of_each_class};

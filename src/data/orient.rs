@@ -1,4 +1,4 @@
-//! Resizes, transposes, or converts whole sets of images to colour.
+//! Resizes and transposes whole sets of images, and converts them to colour.
 
 use super::Images;
 use image::imageops::{self, FilterType};
@@ -8,10 +8,11 @@ use image::{GrayImage, RgbImage};
 const SAMPLED: usize = 1000;
 /// The hint is given only for images with at least this fraction of zero pixels.
 const EMPTY: f64 = 0.6;
-/// Images look transposed if their ink is wider than high by this factor.
+/// Images look transposed if the horizontal variance of their ink exceeds the vertical one by this
+/// factor.
 const WIDE: f64 = 1.15;
 
-/// Resizes one image; averages when shrinking.
+/// Resizes one image with a triangle filter, which averages when shrinking.
 pub(super) fn resize_one(
     pixels: &[u8],
     channels: usize,
@@ -76,13 +77,12 @@ pub(super) fn transposed_hint(images: &Images) -> Option<String> {
         return None;
     }
     let step = images.len().div_ceil(SAMPLED);
-    let looked_at: Vec<&[u8]> =
-        (0..images.len()).step_by(step).map(|at| images.image(at)).collect();
-    let empty = looked_at.iter().flat_map(|image| image.iter()).filter(|&&ink| ink == 0).count();
-    if (empty as f64) < EMPTY * (looked_at.len() * images.pixels_per_image()) as f64 {
+    let sample: Vec<&[u8]> = (0..images.len()).step_by(step).map(|at| images.image(at)).collect();
+    let empty = sample.iter().flat_map(|image| image.iter()).filter(|&&ink| ink == 0).count();
+    if (empty as f64) < EMPTY * (sample.len() * images.pixels_per_image()) as f64 {
         return None;
     }
-    let (wide, high) = looked_at.iter().fold((0.0, 0.0), |(wide, high), image| {
+    let (wide, high) = sample.iter().fold((0.0, 0.0), |(wide, high), image| {
         let (x, y) = spread(image, images.width);
         (wide + x, high + y)
     });
@@ -91,7 +91,7 @@ pub(super) fn transposed_hint(images: &Images) -> Option<String> {
     })
 }
 
-/// The variances of the ink's column and row.
+/// The variances of column and row, weighted by ink.
 fn spread(image: &[u8], width: usize) -> (f64, f64) {
     let mut sums = [0.0; 5];
     for (at, &ink) in image.iter().enumerate() {

@@ -6,9 +6,9 @@ use image::{DynamicImage, GrayImage, ImageDecoder, ImageError, ImageReader, Limi
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// Maximum number of pixels of a picture; cameras take fewer.
+/// Maximum number of pixels of a picture; those of most cameras have fewer.
 const MAX_PIXELS: u64 = 50_000_000;
-/// Maximum number of bytes that a decoder may take.
+/// Maximum number of bytes that a decoder may allocate, and that a decoded picture may take.
 const MAX_BYTES: u64 = 256 << 20;
 /// Maximum number of bytes read from standard input.
 const MAX_INPUT: u64 = 64 << 20;
@@ -30,7 +30,7 @@ pub enum PictureError {
         one_line(source)
     )]
     Decode { name: String, source: ImageError },
-    #[error("{name}: is a {format} file, which is not read; {convert}")]
+    #[error("{name}: is a {format} file, which is not supported; {convert}")]
     Convert { name: String, format: &'static str, convert: &'static str },
     #[error("{name}: has {width}×{height} pixels; give a picture with a digit on it")]
     Empty { name: String, width: u32, height: u32 },
@@ -46,7 +46,8 @@ pub enum PictureError {
     )]
     Blank { name: String },
     #[error(
-        "{name}: no ink on paper stands out, with a contrast of {contrast} and noise of {noise} (of 255 shades); light it better, or take it from closer by"
+        "{name}: no ink on paper stands out, with a contrast of {contrast} and noise of {noise} (of \
+         255 shades); light it better, or move the camera closer"
     )]
     Faint { name: String, contrast: u8, noise: u8 },
     #[error(
@@ -64,7 +65,7 @@ pub enum PictureError {
 pub(super) struct DecodedPicture {
     /// Not normalized: dark on light or light on dark.
     pub plane: Plane,
-    /// Scale: each pixel is a square of this many pixels of the file per side.
+    /// Downsampling factor: each pixel is a square of this many pixels of the file per side.
     pub shrunk: usize,
 }
 
@@ -174,7 +175,7 @@ fn shades(picture: DynamicImage) -> GrayImage {
     let visible = picture.pixels().filter(|pixel| pixel[1] >= 128);
     visible.for_each(|pixel| counts[usize::from(pixel[0])] += 1);
     let all: usize = counts.iter().sum();
-    let at = |fraction: f64| {
+    let quantile = |fraction: f64| {
         let mut left = (all as f64 * fraction).ceil() as usize;
         let found = counts.iter().position(|count| {
             left = left.saturating_sub(*count);
@@ -182,7 +183,7 @@ fn shades(picture: DynamicImage) -> GrayImage {
         });
         found.unwrap_or(0) as u8
     };
-    let (darkest, middle, lightest) = (at(0.001), at(0.5), at(0.999));
+    let (darkest, middle, lightest) = (quantile(0.001), quantile(0.5), quantile(0.999));
     let ink_alone = lightest - darkest <= INK_AND_PAPER;
     let paper = match (ink_alone, middle) {
         (true, 128..) => 0,

@@ -7,13 +7,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// Statistics of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatasetSummary {
-    /// Images of every class (row) for training, validation and testing.
+    /// Numbers of images: a row per class; columns for training, validation and testing.
     pub counts: Vec<[usize; 3]>,
-    /// Images that equal an earlier one, in any part.
+    /// Images that equal an earlier one, in any split.
     pub duplicates: usize,
-    /// Those of them whose label differs from the earlier one.
+    /// Duplicates whose label differs from that of the earlier image.
     pub contradictions: usize,
-    /// Test images that equal a training or validation image, which makes test results too good.
+    /// Test images that equal a training or validation image, which inflates the test accuracy.
     pub leaked: usize,
     /// Images with a single shade.
     pub blank: usize,
@@ -29,7 +29,7 @@ impl DatasetSummary {
             images.labels.iter().for_each(|&label| counts[usize::from(label)][part] += 1);
         }
         let mut summary = Self { counts, duplicates: 0, contradictions: 0, leaked: 0, blank: 0 };
-        // The first of equal images by hash; candidates are compared, because hashes can collide.
+        // Split and index of distinct images by hash; pixels are compared, as hashes can collide.
         let mut seen: HashMap<u64, Vec<(usize, usize)>> = HashMap::new();
         for (part, images) in parts.iter().enumerate() {
             for index in 0..images.len() {
@@ -50,8 +50,8 @@ impl DatasetSummary {
         summary
     }
 
-    /// The classes without images in a part (0 training, 1 validation, 2 test), unless the part is
-    /// empty.
+    /// The classes without images in a split (0 training, 1 validation, 2 test); none if the split
+    /// is empty.
     #[must_use]
     pub fn missing(&self, part: usize) -> Vec<usize> {
         if self.counts.iter().all(|count| count[part] == 0) {

@@ -37,7 +37,7 @@ pub(super) fn describe() -> Explorable {
 
 /// Two inputs, two hidden neurons, one output.
 #[derive(Clone, Copy)]
-struct Net {
+struct TinyNetwork {
     x: [f64; 2],
     y: f64,
     /// Weights to hidden neuron j from input k.
@@ -56,7 +56,7 @@ struct ForwardBackward {
     delta_hidden: [f64; 2],
 }
 
-impl Net {
+impl TinyNetwork {
     fn new(values: &[f64]) -> Self {
         Self {
             x: [values[0], values[1]],
@@ -101,8 +101,8 @@ impl Net {
     }
 }
 
-/// The name of each weight, its gradient by BP4, and the measured one.
-fn gradients(net: &Net) -> Vec<(String, f64, f64)> {
+/// The name of each weight, its gradient by BP4, and its difference quotient.
+fn gradients(net: &TinyNetwork) -> Vec<(String, f64, f64)> {
     let pass = net.pass();
     let names = [["w₁₁", "w₁₂"], ["w₂₁", "w₂₂"]];
     let mut all = Vec::new();
@@ -118,7 +118,7 @@ fn gradients(net: &Net) -> Vec<(String, f64, f64)> {
 }
 
 pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
-    let net = Net::new(values);
+    let net = TinyNetwork::new(values);
     let step = values[8] as u32;
     let rows = gradients(&net).into_iter().map(|(name, gradient, measured)| {
         let known = step >= 5;
@@ -142,7 +142,7 @@ fn caption(step: u32) -> &'static str {
     }
 }
 
-fn wiring(net: &Net, step: u32) -> FigureBody {
+fn wiring(net: &TinyNetwork, step: u32) -> FigureBody {
     let pass = net.pass();
     let known = |from: u32, name: &str, value: f64| {
         if step >= from { format!("{name} {}", number(value)) } else { String::new() }
@@ -181,7 +181,7 @@ mod tests {
             vec![0.9, 0.3, 0.0, 1.2, -0.8, 1.5, 0.7, 0.2, 5.0],
             vec![0.1, 1.0, 1.0, -4.0, 3.0, -2.5, 5.0, -1.0, 5.0],
         ] {
-            for (name, gradient, measured) in gradients(&Net::new(&values)) {
+            for (name, gradient, measured) in gradients(&TinyNetwork::new(&values)) {
                 assert!((gradient - measured).abs() < 1e-9, "{name}: {gradient} {measured}");
             }
         }

@@ -139,7 +139,8 @@ fn image(side: usize, pixels: Vec<f32>) -> FigureBody {
     FigureBody::Images { width, height, diverging: true, images: vec![(String::new(), pixels)] }
 }
 
-/// The digit with the kernel's position framed in the colour for negative values.
+/// The digit with the border of the kernel's 5×5 region as negative values, −0.4 to −1, which have
+/// another colour.
 fn framed(digit: &[f64], row: usize, column: usize) -> Vec<f32> {
     let pixel = |index: usize| {
         let (y, x) = (index / DIGIT, index % DIGIT);
@@ -151,7 +152,8 @@ fn framed(digit: &[f64], row: usize, column: usize) -> Vec<f32> {
     (0..DIGIT * DIGIT).map(pixel).collect()
 }
 
-/// The map with the kernel's position marked by the largest value of the opposite sign.
+/// The map with the value at the kernel's position replaced by the largest magnitude of the map (at
+/// least 0.1), with the opposite sign.
 fn marked(map: &[f64], row: usize, column: usize) -> Vec<f32> {
     let largest = map.iter().fold(0.1, |most: f64, a| most.max(a.abs()));
     let here = row * MAP + column;

@@ -30,7 +30,7 @@ mod weight_init;
 use crate::protocol::{Event, Explorable, Explored, Figure};
 use std::sync::LazyLock;
 
-/// An explorable.
+/// The functions of an explorable.
 struct ExplorableEntry {
     /// Describes it for front ends.
     describe: fn() -> Explorable,
@@ -86,7 +86,7 @@ pub fn explore(id: &str, values: &[f64]) -> Option<Explored> {
     Some(Explored { id: id.into(), values, figures })
 }
 
-/// Answers `Command::Explore`.
+/// Answers `Command::Explore` with the figures, or with the list of explorables if none has the id.
 #[must_use]
 pub fn answer(id: &str, values: &[f64]) -> Event {
     explore(id, values)

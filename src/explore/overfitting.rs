@@ -1,4 +1,4 @@
-//! Section 3.2: a polynomial through noisy points, with a chosen number of terms and weight decay λ.
+//! Section 3.2: a polynomial fitted to noisy points, with a chosen degree and weight decay λ.
 
 use super::build::{choice, curve, dots, figure, graph, number, plot, range, table};
 use crate::protocol::{Explorable, Figure, FigureBody, Scale};
@@ -103,11 +103,11 @@ fn error(coefficients: &[f64], points: &[(f64, f64)]) -> f64 {
 
 const TRUTHS: [fn(f64) -> f64; 2] = [|x| (3.0 * x).sin(), |x| 1.2 * x];
 
-/// Points scattered around the truth.
+/// `count` points (x, `truth`(x) + noise), with Gaussian noise of standard deviation `noise`.
 fn draw(truth: fn(f64) -> f64, count: usize, noise: f64, draw: u64) -> Vec<(f64, f64)> {
     let mut random = stream(draw, Purpose::Experiment, 2, 0);
     let mut point = |index: usize| {
-        // One in each of n equal parts of the range, so that none is empty.
+        // One x in each of `count` equal parts of [−1, 1], so that no part is empty.
         let x = 2.0 * (index as f64 + random.random::<f64>()) / count as f64 - 1.0;
         let off: f64 = random.sample(StandardNormal);
         (x, truth(x) + noise * off)

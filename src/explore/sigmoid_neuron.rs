@@ -50,7 +50,8 @@ pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
         figure(
             "change",
             "Larger changes",
-            "Δw and Δb so many times as large. Where both lines run together, the linear estimate is as good as true.",
+            "The x axis is a factor on Δw and Δb. Where both lines coincide, the linear estimate \
+             is accurate.",
             changes(all),
         ),
         figure(

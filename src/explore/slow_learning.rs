@@ -1,5 +1,5 @@
-//! Section 3.1: a neuron that is badly wrong learns slowly with the quadratic cost, and quickly with the
-//! cross-entropy.
+//! Section 3.1: a neuron that is badly wrong learns slowly with the quadratic cost, and quickly
+//! with the cross-entropy.
 
 use super::build::{curve, dots, figure, number, plot, range, sigmoid, sigmoid_slope, table, time};
 use crate::protocol::{Curve, Explorable, Figure, FigureBody};

@@ -8,7 +8,7 @@ pub(super) fn book(x: f64) -> f64 {
     0.2 + 0.4 * x * x + 0.3 * x * (15.0 * x).sin() + 0.05 * (50.0 * x).cos()
 }
 
-/// Default steepness: steps rise over an eighth of a bar.
+/// Default weight of the hidden neurons, in units of 1 / (width of a bar).
 pub(super) const STEEPNESS: f64 = 8.0;
 
 /// A hidden neuron with a step at `place`, and its output weight.
@@ -29,9 +29,9 @@ impl StepNeuron {
     }
 }
 
-/// A pair of neurons for each of n bars over [0, 1]: up by the target's value at the bar's centre
-/// where it starts, and down by as much where it ends. The first bar starts and the last one ends
-/// outside [0, 1]. A step rises over 1/`steepness` of a bar.
+/// A pair of neurons for each of n bars over [0, 1]: at the bar's start a step up by the target's
+/// value at the bar's centre, and at its end the same step down. The first bar starts at −1 and the
+/// last one ends at 2. The width 1/w of a step is 1/`steepness` of a bar.
 pub(super) fn bars(target: impl Fn(f64) -> f64, n: u32, steepness: f64) -> Vec<StepNeuron> {
     let width = 1.0 / f64::from(n);
     let weight = steepness * f64::from(n);
@@ -49,8 +49,8 @@ pub(super) fn network(steps: &[StepNeuron], x: f64) -> f64 {
     steps.iter().map(|step| step.at(x)).sum()
 }
 
-/// The network's output at the centres of `points` equal parts of [0, 1]. Distant steps are exactly
-/// 0 or 1, so only near ones need an exponential.
+/// The network's output at the centres of `points` equal parts of [0, 1]. σ is computed only where
+/// |w(x − s)| is at most 40; elsewhere a step is taken as 0 or 1.
 pub(super) fn sampled(steps: &[StepNeuron], points: usize) -> Vec<f64> {
     /// e^−40 is negligible beside 1.
     const FAR: f64 = 40.0;

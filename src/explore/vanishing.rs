@@ -8,7 +8,7 @@ use crate::protocol::{Explorable, Figure, FigureBody, Scale, Slider};
 
 const LAYERS: usize = 4;
 const SUBSCRIPTS: [&str; LAYERS] = ["₁", "₂", "₃", "₄"];
-/// The input and the target of the chain.
+/// The target of the chain's output.
 const TARGET: f64 = 0.0;
 /// The smallest gradient on the logarithmic axis.
 const BOTTOM: f64 = 1e-9;

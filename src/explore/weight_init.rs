@@ -73,8 +73,8 @@ fn activation_below(a: f64, deviation: f64) -> f64 {
     }
 }
 
-/// Weighted inputs of sampled neurons: pairs for both kinds of weights, which differ only by a
-/// factor.
+/// Weighted inputs z of [`NEURONS`] sampled neurons, each with standard normal weights and with the
+/// same weights divided by √`inputs`.
 fn measured(inputs: usize, on: usize) -> Vec<[f64; 2]> {
     let mut random = stream(1, Purpose::Experiment, 3, inputs as u64);
     let mut neuron = |_| {

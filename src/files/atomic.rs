@@ -1,4 +1,4 @@
-//! Atomic writes: a file has its old content or the new one, never a part.
+//! Atomic writes: a file has its old content or the new one, never a mixture or a part.
 
 use rustix::fs::{Access, FlockOperation, OFlags, flock};
 use rustix::io::Errno;
@@ -15,7 +15,7 @@ pub const PREFIX: &str = ".nntop-";
 /// Maximum length of a chain of symbolic links, as in Linux.
 const MAX_LINKS: u32 = 40;
 
-/// Writes a file atomically: readers see the old content or the new one, never a part, also after a
+/// Writes a file atomically: readers see the old content or the new one, never a part, even after a
 /// crash or on a full disk. The bytes are on the disk when this returns. Symbolic links are followed,
 /// even if the target does not exist yet. An existing pipe or device is written to directly; a pipe
 /// must have a reader.
@@ -66,7 +66,7 @@ fn replace(
 /// Whether `path` still names the open file.
 #[must_use]
 pub fn is_at(file: &File, path: &Path) -> bool {
-    let inode = |about: fs::Metadata| (about.dev(), about.ino());
+    let inode = |data: fs::Metadata| (data.dev(), data.ino());
     let there = fs::symlink_metadata(path).map(inode);
     there.ok().zip(file.metadata().map(inode).ok()).is_some_and(|(there, open)| there == open)
 }
@@ -112,9 +112,9 @@ pub fn check_writable(path: &Path) -> io::Result<()> {
 fn open_special(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().write(true).custom_flags(flags).open(path).map_err(|error| {
-        let nobody = error.raw_os_error() == Some(Errno::NXIO.raw_os_error());
-        let is_pipe = || fs::metadata(path).is_ok_and(|about| about.file_type().is_fifo());
-        if nobody && is_pipe() { io::Error::other("is a pipe that nobody reads") } else { error }
+        let no_reader = error.raw_os_error() == Some(Errno::NXIO.raw_os_error());
+        let is_pipe = || fs::metadata(path).is_ok_and(|data| data.file_type().is_fifo());
+        if no_reader && is_pipe() { io::Error::other("is a pipe without a reader") } else { error }
     })?;
     // Writes wait for a slow reader.
     let flags = rustix::fs::fcntl_getfl(&file)?;
@@ -122,7 +122,7 @@ fn open_special(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// A new temporary file, locked while it is open so that [`sweep`] leaves it alone.
+/// A new temporary file, locked while it is open so that [`remove_abandoned`] leaves it alone.
 fn temporary(dir: &Path) -> io::Result<NamedTempFile> {
     loop {
         let file = tempfile::Builder::new()
@@ -130,7 +130,7 @@ fn temporary(dir: &Path) -> io::Result<NamedTempFile> {
             // The usual mode of a new file, which the umask restricts.
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(dir)
-            .map_err(plain)?;
+            .map_err(without_path)?;
         // On a file system without locks, the process id in the name has to suffice.
         let _ = flock(file.as_file(), FlockOperation::NonBlockingLockExclusive);
         // Another process may have swept it before it was locked.
@@ -140,8 +140,8 @@ fn temporary(dir: &Path) -> io::Result<NamedTempFile> {
     }
 }
 
-/// The error without the name of the temporary file, which means nothing to the user.
-fn plain(error: io::Error) -> io::Error {
+/// The error without the path of the temporary file, which the user does not know.
+fn without_path(error: io::Error) -> io::Error {
     let text = error.to_string();
     match text.split_once(" at path ") {
         Some((what, _)) => io::Error::new(error.kind(), what),
@@ -152,7 +152,7 @@ fn plain(error: io::Error) -> io::Error {
 /// Removes the temporary files that a killed [`write()`] left in a directory: those whose lock no
 /// process holds. A killed process holds none, even while it is a zombie or after its process id was
 /// given to another one.
-pub fn sweep(dir: &Path) {
+pub fn remove_abandoned(dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         if let Some(writer) = entry.file_name().to_str().and_then(writer)
             && is_abandoned(&entry.path(), writer)
@@ -163,10 +163,10 @@ pub fn sweep(dir: &Path) {
     }
 }
 
-/// As [`sweep`], in the directory of the file that [`write()`] would write for `path`.
+/// As [`remove_abandoned`], in the directory of the file that [`write()`] would write for `path`.
 pub fn sweep_beside(path: &Path) {
     if let Ok(target) = resolve(path) {
-        sweep(parent(&target));
+        remove_abandoned(parent(&target));
     }
 }
 
@@ -232,14 +232,14 @@ mod tests {
             fs::write(dir.path().join(name), b"x").unwrap();
         }
         std::os::unix::fs::symlink("model", dir.path().join(".nntop-1-link")).unwrap();
-        sweep(dir.path());
+        remove_abandoned(dir.path());
         let mut kept = names(dir.path());
         kept.sort();
         let held = held.path().file_name().unwrap().to_str().unwrap();
         let mut expected = [held, ".nntop-1-link", ".nntop-notes", "model"];
         expected.sort_unstable();
         assert_eq!(kept, expected);
-        sweep(&dir.path().join("none"));
+        remove_abandoned(&dir.path().join("none"));
     }
 
     #[test]
@@ -296,7 +296,7 @@ mod tests {
         mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
         check_writable(&pipe).unwrap();
         let error = write(&pipe, b"x").unwrap_err();
-        assert_eq!(error.to_string(), "is a pipe that nobody reads");
+        assert_eq!(error.to_string(), "is a pipe without a reader");
     }
 
     #[test]

@@ -37,15 +37,15 @@ fn regular(options: &mut OpenOptions, path: &Path, flags: OFlags) -> io::Result<
             error
         }
     })?;
-    let about = file.metadata()?;
-    if about.is_dir() {
+    let data = file.metadata()?;
+    if data.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    if !about.is_file() {
+    if !data.is_file() {
         return Err(io::Error::other("is not a regular file"));
     }
     // Reads of a regular file ignore O_NONBLOCK, so the flag need not be cleared.
-    Ok((file, about.len()))
+    Ok((file, data.len()))
 }
 
 /// The bytes of a regular file of at most `most` bytes.
@@ -80,7 +80,7 @@ pub fn rest(file: impl Read, length: u64, most: u64) -> io::Result<Vec<u8>> {
     }
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(length as usize).map_err(|_| io::ErrorKind::OutOfMemory)?;
-    // It may have grown since.
+    // The file may have grown since its length was read.
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most { too_long() } else { Ok(bytes) }
 }

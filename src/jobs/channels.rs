@@ -20,7 +20,7 @@ pub(super) struct JobChannels {
     status: Status,
     clock: Stopwatch,
     /// The network trained last, which still answers probes.
-    pub parked: Option<RunHandle>,
+    pub last_network: Option<RunHandle>,
 }
 
 impl JobChannels {
@@ -32,7 +32,7 @@ impl JobChannels {
             watched: Vec::new(),
             status: Status { pace, ..Status::default() },
             clock: Stopwatch::start(),
-            parked: None,
+            last_network: None,
         }
     }
 
@@ -83,16 +83,16 @@ impl JobChannels {
                 self.control.abandon();
             }
         }
-        // A step ends at the next call at the latest.
+        // A step lasts at most until the next call.
         self.control.finish_step();
         !self.control.is_stopped()
     }
 
-    /// Blocks until a command or an event of the parked network arrives; returns false when all
+    /// Blocks until a command or an event of the last_network network arrives; returns false when all
     /// clients are gone.
     pub(super) fn wait(&mut self) -> bool {
         let never = crossbeam_channel::never();
-        let events = self.parked.as_ref().map_or(&never, |handle| &handle.events).clone();
+        let events = self.last_network.as_ref().map_or(&never, |handle| &handle.events).clone();
         select! {
             recv(self.commands) -> command => match command {
                 Ok(command) => self.take(command),
@@ -100,8 +100,8 @@ impl JobChannels {
             },
             recv(events) -> event => match event {
                 Ok(event) => self.pass_on(event),
-                // The thread of the parked network has ended.
-                Err(_) => self.parked = None,
+                // The thread of the last_network network has ended.
+                Err(_) => self.last_network = None,
             },
         }
         true
@@ -122,10 +122,10 @@ impl JobChannels {
         }
     }
 
-    /// Waits for the evaluation of a model that was just opened, and parks it; `None` if a stop was
-    /// requested.
+    /// Waits until a model that was just opened is evaluated, then keeps it as
+    /// [`JobChannels::last_network`]; `None` if a stop was requested or all clients are gone.
     pub(super) fn evaluate(&mut self, handle: RunHandle) -> Option<EpochStats> {
-        self.parked = None;
+        self.last_network = None;
         let mut measured = None;
         loop {
             select! {
@@ -151,21 +151,21 @@ impl JobChannels {
         }
         // Fails if the thread has ended.
         let _ = handle.commands.send(Command::Watch(self.watched.clone()));
-        self.parked = Some(handle);
+        self.last_network = Some(handle);
         measured
     }
 
     fn take(&mut self, command: Command) {
         self.apply(&command);
         if let (Some(handle), Command::Watch(_) | Command::Classify { .. } | Command::SaveAs(_)) =
-            (&self.parked, &command)
+            (&self.last_network, &command)
         {
             // Fails if the thread has ended.
             let _ = handle.commands.send(command);
         }
     }
 
-    /// Forwards samples, log lines and saved files of the parked network, and drops other events.
+    /// Forwards samples, log lines and saved files of the last_network network, and drops other events.
     fn pass_on(&mut self, event: Event) {
         if event.is_sample() || matches!(event, Event::Log(_) | Event::Saved(_)) {
             self.send(event);

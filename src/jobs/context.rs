@@ -32,9 +32,10 @@ pub struct JobContext {
     options: Options,
     channels: JobChannels,
     data: Option<Arc<Dataset>>,
+    /// Number of claims with a verdict, and of those that hold.
     claims: u32,
     holding: u32,
-    /// Claims that need the full budget.
+    /// Number of claims without a verdict, because they need the full budget.
     unchecked: u32,
     /// Whether the budget suffices for the claims.
     suffices: bool,
@@ -191,7 +192,7 @@ impl JobContext {
     }
 
     /// Checks a number against the book's, both in `unit` (such as `points`; may be empty). Returns
-    /// whether the claim holds.
+    /// the result of [`JobContext::claim`].
     pub fn claim_number(
         &mut self,
         claim: &str,
@@ -205,7 +206,7 @@ impl JobContext {
         self.claim(claim, Quantity::Number(expected), Quantity::Number(measured), &words, holds)
     }
 
-    /// Checks a claim that is not a single number. Returns whether it holds.
+    /// Checks a claim that is not a single number. Returns the result of [`JobContext::claim`].
     pub fn claim_text(
         &mut self,
         claim: &str,
@@ -219,7 +220,8 @@ impl JobContext {
     }
 
     /// Reports a claim of the book with the expected and the measured quantity, the tolerance in
-    /// words, and whether it holds, which it also returns.
+    /// words, and whether it holds. Returns `holds`, or true if there is no verdict because the
+    /// budget is too small.
     pub fn claim(
         &mut self,
         claim: &str,
@@ -232,7 +234,7 @@ impl JobContext {
             self.unchecked += 1;
             self.log(format!(
                 "needs the full budget, so there is no verdict: {claim}; expected {expected}, \
-                 measured with the quick one {measured}"
+                 measured {measured} with the quick budget"
             ));
             return true;
         }
@@ -270,12 +272,12 @@ impl JobContext {
     pub fn train_all(
         &mut self,
         runs: Vec<PlannedRun>,
-        draw: impl FnMut(&[TrainingRecord]) -> Option<Figure>,
+        mut draw: impl FnMut(&[TrainingRecord]) -> Option<Figure>,
     ) -> Result<Vec<TrainedRun>, ExperimentError> {
         self.handle_commands()?;
         let data = if runs.iter().any(|run| run.data.is_none()) { Some(self.data()) } else { None };
         let cores = available_parallelism().map_or(1, usize::from);
-        ParallelRuns::new(self.id, &mut self.channels, cores).train(runs, data, draw)
+        ParallelRuns::new(self.id, &mut self.channels, cores).train(runs, data, &mut draw)
     }
 
     /// Combines networks trained on `data` into an ensemble, shows it in the dashboard from now on,

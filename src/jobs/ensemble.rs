@@ -26,8 +26,9 @@ pub struct EnsembleRecipe {
     pub checkpoints: Option<PathBuf>,
 }
 
-/// Trains an ensemble in its own thread, with the channels of a training run: one network after
-/// another, then the ensemble as one more epoch.
+/// Trains an ensemble in its own thread, with the channels of a training run. The networks are
+/// trained in parallel; the events show one after another, then the evaluation of the ensemble as
+/// one more epoch.
 ///
 /// # Errors
 /// If the system cannot start a thread.

@@ -22,7 +22,7 @@ pub fn percent(fraction: Option<f64>) -> f64 {
 }
 
 /// A curve named after the run: the epoch on x, `value` on y. Epochs without the value are skipped;
-/// of very long trainings only the first, lowest, highest and last value of each section is kept.
+/// for very long runs, only the first, lowest, highest and last value of each section are kept.
 #[must_use]
 pub fn curve(record: &TrainingRecord, value: impl Fn(&EpochStats) -> Option<f64>) -> Curve {
     let mut series = MetricSeries::default();
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
     use crate::spec::Spec;
 
-    /// A training whose test accuracy rises from 0 to 1.
+    /// A run whose test accuracy rises from 0 to 1.
     fn record(epochs: u32) -> TrainingRecord {
         let stats = |epoch: u32| {
             let test_accuracy = Some(f64::from(epoch) / f64::from(epochs));
@@ -87,14 +87,14 @@ mod tests {
     }
 
     #[test]
-    fn the_curve_of_a_long_training_is_bounded() {
+    fn the_curve_of_a_long_run_has_a_bounded_number_of_points() {
         let points = curve(&record(50_000), |stats| stats.test_accuracy).points;
         assert!((1000..=4000).contains(&points.len()), "{}", points.len());
         assert_eq!((points[0], points[points.len() - 1]), ((0.0, 0.0), (50_000.0, 1.0)));
     }
 
     #[test]
-    fn the_median_is_in_the_middle() {
+    fn the_median_of_an_even_count_is_the_mean_of_the_middle_values() {
         assert!(median([]).is_nan());
         assert!((median([3.0, 1.0, 2.0]) - 2.0).abs() < 1e-12);
         assert!((median([4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-12);

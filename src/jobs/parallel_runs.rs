@@ -15,8 +15,8 @@ use crossbeam_channel::{Receiver, Select};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Minimum interval between two figures of the runs so far. Each figure has a point for every epoch,
-/// so one after each epoch would take time that grows with the square of their number.
+/// Minimum interval between two figures of the runs so far. Each figure has a point for every
+/// epoch, so one after each epoch would take time that grows with the square of their number.
 const FIGURE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A run that was started; after its end, its results.
@@ -45,7 +45,8 @@ impl ParallelRun {
         }
     }
 
-    /// Drops everything except the network, because many runs do not fit into memory.
+    /// Drops everything except the network, because the data of many runs would not fit into
+    /// memory.
     fn keep_network_only(&mut self) {
         if let Some(handle) = self.handle.take() {
             self.network = handle.join();
@@ -88,7 +89,7 @@ impl<'a> ParallelRuns<'a> {
         mut self,
         runs: Vec<PlannedRun>,
         data: Option<Arc<Dataset>>,
-        draw: impl FnMut(&[TrainingRecord]) -> Option<Figure>,
+        draw: &mut dyn FnMut(&[TrainingRecord]) -> Option<Figure>,
     ) -> Result<Vec<TrainedRun>, ExperimentError> {
         let result = self.run_all(runs, data, draw);
         let runs = std::mem::take(&mut self.started);
@@ -107,7 +108,7 @@ impl<'a> ParallelRuns<'a> {
             }
             if run.handle.is_some() {
                 // The last run continues to answer probes.
-                self.channels.parked = run.handle;
+                self.channels.last_network = run.handle;
             }
         }
         result.map(|()| trained)
@@ -117,7 +118,7 @@ impl<'a> ParallelRuns<'a> {
         &mut self,
         runs: Vec<PlannedRun>,
         data: Option<Arc<Dataset>>,
-        mut draw: impl FnMut(&[TrainingRecord]) -> Option<Figure>,
+        draw: &mut dyn FnMut(&[TrainingRecord]) -> Option<Figure>,
     ) -> Result<(), ExperimentError> {
         let at_once = self.cores.clamp(1, runs.len().max(1));
         let total = runs.len();
@@ -179,7 +180,7 @@ impl<'a> ParallelRuns<'a> {
             dataset: own.or_else(|| data.cloned()),
             start_paused: self.channels.control.is_paused(),
             checkpoints: policy.into_iter().collect(),
-            unwatched: self.id != super::ensemble::ID,
+            skip_learning_check: self.id != super::ensemble::ID,
             resume: resume.flatten().map(Box::new),
             ..RunOptions::default()
         };

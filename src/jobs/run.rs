@@ -55,7 +55,7 @@ impl TrainingRecord {
         self.epochs.iter().filter_map(value).max_by(f64::total_cmp)
     }
 
-    /// The best test accuracy, as a fraction; the book's results are such values.
+    /// The best test accuracy of all epochs, as a fraction; the book reports this value.
     #[must_use]
     pub fn best_test_accuracy(&self) -> Option<f64> {
         self.best(|stats| stats.test_accuracy)

@@ -16,11 +16,12 @@ pub enum Batch<'a> {
     Dense(RealView<'a>),
     /// The nonzero values.
     Sparse(&'a SparseRows),
-    /// Pixels as bytes, 0 to 255 for 0 to 1.
+    /// Pixels as bytes: byte b stands for the value b / 255.
     Bytes(&'a ByteRows),
 }
 
-/// The representation in which a layer expects its inputs. Every layer also accepts [`Batch::Dense`].
+/// The representation in which a layer expects its inputs. Every layer also accepts
+/// [`Batch::Dense`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputKind {
     Dense,
@@ -61,7 +62,7 @@ impl<'a> From<ArrayView2<'a, Real>> for Batch<'a> {
     }
 }
 
-/// Turns images into a [`Batch`]; reuses its memory.
+/// Converts images into a [`Batch`], in buffers that are reused for every batch.
 #[derive(Debug)]
 pub(crate) struct BatchBuffer {
     kind: InputKind,
@@ -100,7 +101,7 @@ impl BatchBuffer {
         }
     }
 
-    /// Adds a sample of one pixel per input, 0 to 255 for 0 to 1.
+    /// Adds a sample of one pixel per input; pixel p is the input value p / 255.
     pub(crate) fn push(&mut self, pixels: &[u8]) {
         match self.kind {
             InputKind::Dense => self.push_dense(pixels),
@@ -141,7 +142,7 @@ impl BatchBuffer {
     }
 }
 
-/// From 0 (background) to 1 (ink).
+/// The input value of a pixel, from 0 (background) to 1 (ink).
 fn number(pixel: u8) -> Real {
     Real::from(pixel) * Real::from(255_u8).recip()
 }

@@ -1,12 +1,13 @@
-//! Products with inputs stored as bytes. About 80% are zero; vector instructions find the rest.
+//! Products with inputs stored as bytes. About 80% of them are zero; SIMD instructions find the
+//! others.
 
 use super::row::{VectorRow, bands, by_width};
 use super::simd::{LANES, WideSimd};
 use super::strips::{STRIP_PITCH, Strips};
 use super::{Real, wide_kernel};
 
-/// A batch of inputs as bytes, 0 to 255 for 0 to 1: one row per sample for the forward pass, and the
-/// transpose for the gradient.
+/// A batch of inputs as bytes; byte b stands for b / 255. It is stored twice: with one row per
+/// sample for the forward pass, and transposed for the gradient.
 #[derive(Clone, Debug, Default)]
 pub struct ByteRows {
     by_sample: ByteMatrix,
@@ -46,7 +47,7 @@ struct ByteMatrix {
     stride: usize,
 }
 
-/// A cache line of bytes: as many as a `u64` has bits.
+/// A cache line of 64 bytes, one for each bit of the mask of [`WideSimd::nonzero_bytes`].
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 struct ByteGroup([u8; GROUP]);
@@ -70,7 +71,7 @@ impl ByteMatrix {
     }
 }
 
-/// The input value of every byte.
+/// The input value b / 255 of every byte b.
 static NUMBERS: [Real; 256] = {
     let (mut numbers, mut byte) = ([0.0; 256], 0);
     while byte < 256 {
@@ -81,8 +82,8 @@ static NUMBERS: [Real; 256] = {
 };
 
 wide_kernel! {
-    /// `out` += x W for the inputs x in `bytes`; rows of `out` have `width` numbers, rows of W begin
-    /// `stride` numbers apart.
+    /// `out` += x W for the inputs x in `bytes`; rows of `out` have `width` numbers, rows of W
+    /// begin `stride` numbers apart.
     fn add_bytes_times_rows = bytes_times_rows_body(
         simd,
         out: &mut [Real],
@@ -106,8 +107,8 @@ wide_kernel! {
 }
 
 wide_kernel! {
-    /// W ← decay · W + xᵀ δ for the inputs x in `bytes`; `delta` is copied into strips, rows of W begin
-    /// `stride` numbers apart.
+    /// W ← decay · W + xᵀ δ for the inputs x in `bytes`; `delta` is a copy made by
+    /// [`Strips::copy`]. Rows of W begin `stride` numbers apart.
     fn add_transposed_bytes_times_strips = transposed_bytes_times_strips_body(
         simd, weights: &mut [Real], stride: usize, bytes: &ByteRows, delta: Strips<'_>, decay: Real,
     ) {
@@ -170,7 +171,7 @@ struct Nonzero<'a> {
 }
 
 impl Nonzero<'_> {
-    /// `sum` + Σ value · row of `source`, the first `len` columns.
+    /// `sum` + Σ value · row of `source` over the nonzero bytes, in the first `len` columns.
     #[inline(always)]
     fn add<S: WideSimd, const PAIRS: usize, const ODD: usize>(
         self,

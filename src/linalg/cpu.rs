@@ -1,4 +1,5 @@
-//! Selects the instruction set of the kernels: the best one available, or that of `NNTOP_CPU`.
+//! Selects the instruction set of the kernels: the fastest one that the processor supports, or the
+//! one named by `NNTOP_CPU`.
 
 use super::simd::Portable;
 #[cfg(target_arch = "x86_64")]
@@ -43,7 +44,7 @@ impl Cpu {
         }
     }
 
-    /// Those that this processor supports, slowest first.
+    /// The instruction sets that this processor supports, slowest first.
     fn available() -> impl Iterator<Item = Self> {
         let portable = [Some(Self::Portable(Portable))];
         #[cfg(target_arch = "x86_64")]

@@ -48,7 +48,7 @@ kernel! {
 }
 
 kernel! {
-    /// Multiplies every value.
+    /// Multiplies every value by `factor`.
     fn scale_by = scale_by_body(_simd, values: &mut [Real], factor: Real) {
         for value in values {
             *value *= factor;
@@ -67,7 +67,7 @@ kernel! {
     }
 }
 
-/// The smallest δ that is not replaced by 0.
+/// The smallest |δ| that is not replaced by 0.
 const SMALLEST: Real = 1e8 * Real::MIN_POSITIVE;
 
 /// 0 for a δ that is too small to change any weight. Saturated neurons have many of these; their

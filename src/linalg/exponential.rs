@@ -27,7 +27,7 @@ kernel! {
     fn tanhs = tanhs_body(simd, values: &mut [Real]) {
         for z in values {
             let square = *z * *z;
-            // Near 0 the quotient would cancel; the series does not.
+            // Near 0 the quotient loses precision by cancellation; the Taylor series does not.
             let series = simd.scalar(square, -17.0 / 315.0, 2.0 / 15.0);
             let series = simd.scalar(simd.scalar(series, square, -1.0 / 3.0), square, 1.0) * *z;
             let quotient = 1.0 - 2.0 / (1.0 + exponential(simd, 2.0 * *z));
@@ -36,7 +36,7 @@ kernel! {
     }
 }
 
-/// z² below which tanh is taken from its series.
+/// z² below which tanh is computed from its Taylor series.
 #[cfg(not(feature = "f64"))]
 const SERIES: Real = 0.01;
 #[cfg(feature = "f64")]
@@ -48,7 +48,8 @@ fn exponential<S: Simd>(_simd: S, x: Real) -> Real {
     x.exp()
 }
 
-/// eˣ = 2ⁿ eʳ with |r| ≤ ½ ln 2, without branches, so that the compiler vectorizes it. NaN stays NaN.
+/// eˣ = 2ⁿ eʳ with |r| ≤ ½ ln 2, without branches, so that the compiler vectorizes it. NaN stays
+/// NaN.
 #[cfg(not(feature = "f64"))]
 #[inline(always)]
 fn exponential<S: Simd>(simd: S, x: Real) -> Real {
@@ -74,7 +75,7 @@ mod tests {
     use super::super::simd::Portable;
     use super::*;
 
-    /// Compares relative errors.
+    /// Checks that the relative error is below `relative` for arguments from −`range` to `range`.
     fn check(kernel: fn(&mut [Real]), exact: fn(f64) -> f64, range: f64, relative: f64) {
         let x: Vec<Real> =
             (-4000..=4000).map(|i| (f64::from(i) * range / 4000.0) as Real).collect();

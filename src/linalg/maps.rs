@@ -1,17 +1,17 @@
-//! Sums over the pixels of feature maps, and operations on every pixel, for batch normalization. The
-//! layout is (pixels, maps); means, factors and sums have one number per map.
+//! Sums over the pixels of feature maps, and operations on every pixel, for batch normalization.
+//! The layout is (pixels, maps); means, factors and sums have one number per map.
 
 use super::simd::LANES;
 use super::{Real, kernel};
 
-/// Maps of the widest band.
+/// Number of maps in the widest band.
 const BAND: usize = 2 * LANES;
 
-/// `SIZE` maps, of which the first has this index.
+/// `SIZE` consecutive maps, from this index on.
 struct MapBand<const SIZE: usize>(usize);
 
-/// Calls `$body` with one band of maps after the other; it returns the size of the band. Sizes are
-/// constants, so that the numbers of every map stay in registers from pixel to pixel.
+/// Calls `$body`, which returns the size of its band, for one band of maps after the other. Sizes
+/// are constants, so that the values of each map stay in registers from pixel to pixel.
 macro_rules! by_band {
     ($maps:expr, $body:ident($($arg:expr),* $(,)?)) => {{
         let mut first = 0;
@@ -26,14 +26,14 @@ macro_rules! by_band {
 }
 
 kernel! {
-    /// `sums` += x.
+    /// `sums` += Σ x over the pixels.
     fn add_pixels = add_pixels_body(_simd, sums: &mut [Real], x: &[Real]) {
         by_band!(sums.len(), sum_band([&mut *sums], [x], [], |[x], []| [x]));
     }
 }
 
 kernel! {
-    /// `sums` += (x − `mean`)².
+    /// `sums` += Σ (x − `mean`)² over the pixels.
     fn add_squares = add_squares_body(_simd, sums: &mut [Real], x: &[Real], mean: &[Real]) {
         by_band!(sums.len(), sum_band([&mut *sums], [x], [mean], |[x], [mean]| [
             (x - mean) * (x - mean)
@@ -42,7 +42,7 @@ kernel! {
 }
 
 kernel! {
-    /// `deltas` += δ and `covariances` += δ (x − `mean`).
+    /// `deltas` += Σ δ and `covariances` += Σ δ (x − `mean`) over the pixels.
     fn add_deltas = add_deltas_body(
         _simd,
         deltas: &mut [Real],
@@ -79,7 +79,8 @@ kernel! {
     }
 }
 
-/// Adds the terms of every pixel to `sums`. `term` gets a pixel's numbers and the map's.
+/// Adds the terms of every pixel to `sums`. `term` returns one term per sum, given the values of a
+/// pixel and of its map.
 #[inline(always)]
 fn sum_band<const SIZE: usize, const SUMS: usize, const PIXELS: usize, const MAPS: usize>(
     MapBand(first): MapBand<SIZE>,

@@ -115,7 +115,7 @@ impl Matrix {
     }
 }
 
-/// Why the lines have the shape of a matrix.
+/// `expect` message: why the lines have the shape of the matrix.
 const SHAPE: &str = "the number of lines matches the shape";
 
 impl From<Array2<Real>> for Matrix {

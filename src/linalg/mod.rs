@@ -1,10 +1,11 @@
-//! Linear algebra for the layers: aligned matrices, batches of inputs, kernels, and the thread pool.
+//! Linear algebra for the layers: aligned matrices, batches of inputs, kernels, and the thread
+//! pool.
 //!
 //! A kernel is an inner loop that is written once, generic over a SIMD token (see [`simd`]), and
-//! compiled for portable code, for AVX2 with fused multiply-add, and, where wider vectors are faster,
-//! for AVX-512. The module [`cpu`] selects one of them at run time. All of them add in the same order;
-//! only the rounding of fused multiply-adds differs. Tests compare every kernel with the textbook
-//! loop in `reference`.
+//! compiled for portable code, for AVX2 with fused multiply-add, and, where wider vectors are
+//! faster, for AVX-512. The module [`cpu`] selects one of them at run time. All versions add in the
+//! same order; only the rounding of fused multiply-adds differs. Tests compare every kernel with
+//! the textbook loop in `reference`.
 
 #![allow(
     clippy::inline_always,
@@ -99,8 +100,8 @@ macro_rules! wide_kernel {
 }
 use wide_kernel;
 
-/// Defines `$body`, and `$name`, which calls it compiled for the selected instruction set. The token is
-/// `$narrow` for portable code and AVX2, and `$wide`, with `$features`, for AVX-512.
+/// Defines `$body`, and `$name`, which calls it compiled for the selected instruction set. The
+/// token is `$narrow` for portable code and AVX2, and `$wide`, with `$features`, for AVX-512.
 macro_rules! compiled {
     ($(#[$doc:meta])* fn $name:ident = $body:ident<$bound:path>(
         $token:ident, $($arg:ident: $type:ty),*

@@ -6,8 +6,8 @@ use super::simd::{LANES, WideSimd};
 use super::{Real, wide_kernel};
 use std::ops::Range;
 
-/// The layout of the patches of an image. Patch (y, x) has `rows` runs of `run` contiguous numbers;
-/// run r starts at (y + r) · `stride` + x · `step`.
+/// The layout of the `height` × `width` patches of an image. Patch (y, x) has `rows` runs of `run`
+/// contiguous numbers; run r starts at (y + r) · `stride` + x · `step`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patches {
     pub(crate) height: usize,
@@ -43,8 +43,8 @@ impl Patches {
     }
 }
 
-/// Divides columns into bands of at most `widest` vectors, limited by the registers; yields the
-/// number of vectors of each.
+/// Divides columns into bands of at most `widest` vectors, as many as the registers allow; yields
+/// the number of vectors of each band.
 fn bands(columns: usize, widest: usize) -> impl Iterator<Item = usize> {
     let mut left = columns.div_ceil(LANES);
     std::iter::from_fn(move || {
@@ -55,8 +55,8 @@ fn bands(columns: usize, widest: usize) -> impl Iterator<Item = usize> {
 }
 
 wide_kernel! {
-    /// `out` = `biases` + patches · weights, shape (patches, biases). See [`Patches::starts`] and
-    /// [`Patches::offsets`].
+    /// `out` = `biases` + patches · weights, shape (patches, columns), with one bias per column.
+    /// See [`Patches::starts`] and [`Patches::offsets`].
     fn patches_times_weights = patches_times_weights_body(
         simd,
         out: &mut [Real],
@@ -75,8 +75,9 @@ wide_kernel! {
             let columns = first..end;
             let job =
                 PatchJob { simd, image, starts, offsets, reach, weights, stride, biases, columns };
-            // As many patches as have room for their sums in the registers, beside the weights and a
-            // pixel. Six patches of two vectors would fit too, but the compiler keeps a sum in memory.
+            // The third constant is the number of patches whose sums fit into the registers, beside
+            // the weights and a pixel. With 16 registers, six patches of two vectors would fit too,
+            // but the compiler spills one of the sums.
             match (band, many_registers) {
                 (1, _) => job.run::<0, 1, 8>(out),
                 (2, true) => job.run::<1, 0, 8>(out),
@@ -93,7 +94,7 @@ wide_kernel! {
 }
 
 /// Number of weights that fit into the L1 cache beside the image: 20 KiB in single precision.
-const FIRST_CACHE: usize = 5120;
+const L1_WEIGHTS: usize = 5120;
 
 /// A band of columns of all patches.
 struct PatchJob<'a, S> {
@@ -101,7 +102,7 @@ struct PatchJob<'a, S> {
     image: &'a [Real],
     starts: &'a [usize],
     offsets: &'a [usize],
-    /// The numbers of the image from the first to the last of a patch.
+    /// Length of the part of the image from the first number of a patch to its last.
     reach: usize,
     weights: &'a [Real],
     stride: usize,
@@ -114,8 +115,8 @@ impl<S: WideSimd> PatchJob<'_, S> {
     #[inline(always)]
     fn run<const PAIRS: usize, const ODD: usize, const TALL: usize>(&self, out: &mut [Real]) {
         let biases = Vectors::load_part(self.simd, &self.biases[self.columns.clone()]);
-        // Process as many numbers of the patches at a time as have weights that fit into the L1 cache.
-        let at_once = FIRST_CACHE / ((2 * PAIRS + ODD) * LANES);
+        // Process the numbers of a patch in chunks whose weights fit into the L1 cache.
+        let at_once = L1_WEIGHTS / ((2 * PAIRS + ODD) * LANES);
         for first in (0..self.offsets.len()).step_by(at_once) {
             let numbers = first..self.offsets.len().min(first + at_once);
             let count = self.starts.len();
@@ -134,7 +135,7 @@ impl<S: WideSimd> PatchJob<'_, S> {
         }
     }
 
-    /// Adds some of the numbers of patches `patch..patch + TALL`.
+    /// Adds the products for `numbers`, a range of the offsets, of patches `patch..patch + TALL`.
     #[inline(always)]
     fn tile<const PAIRS: usize, const ODD: usize, const TALL: usize>(
         &self,

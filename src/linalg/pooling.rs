@@ -68,24 +68,24 @@ kernel! {
             let (dx, x) = (&mut dx[start..], &x[start..]);
             if blocks.maps < LANES {
                 for (map, (&a, &delta)) in a.iter().zip(delta).enumerate() {
-                    let mut open = delta;
+                    let mut remaining = delta;
                     for pixel in blocks.pixels() {
                         let found = x[pixel + map] == a;
-                        dx[pixel + map] = if found { open } else { 0.0 };
-                        open = if found { 0.0 } else { open };
+                        dx[pixel + map] = if found { remaining } else { 0.0 };
+                        remaining = if found { 0.0 } else { remaining };
                     }
                 }
                 continue;
             }
             for map in blocks.vectors() {
-                let most = simd.load(vector(a, map));
-                let mut open = simd.load(vector(delta, map));
+                let largest = simd.load(vector(a, map));
+                let mut remaining = simd.load(vector(delta, map));
                 for y in 0..blocks.size {
                     for pixel in 0..blocks.size {
                         let at = (y * blocks.width + pixel) * blocks.maps + map;
-                        let (taken, left) = open.split(simd.load(vector(x, at)), most);
+                        let (taken, left) = remaining.split(simd.load(vector(x, at)), largest);
                         taken.store(vector_mut(dx, at));
-                        open = left;
+                        remaining = left;
                     }
                 }
             }
@@ -113,12 +113,12 @@ fn max_pool_of_four<S: Simd>(simd: S, a: &mut [Real], x: &[Real], blocks: Blocks
         let x = x.chunks_exact(2 * maps).zip(below.chunks_exact(2 * maps));
         for (a, (x, below)) in a.chunks_exact_mut(maps).zip(x) {
             for map in blocks.vectors() {
-                let mut most = simd.load(vector(x, map));
+                let mut largest = simd.load(vector(x, map));
                 for values in [vector(x, maps + map), vector(below, map), vector(below, maps + map)]
                 {
-                    most = simd.load(values).max(most);
+                    largest = simd.load(values).max(largest);
                 }
-                most.store(vector_mut(a, map));
+                largest.store(vector_mut(a, map));
             }
         }
     }
@@ -145,13 +145,13 @@ fn max_pool_delta_of_four<S: Simd>(
         let from = a.chunks_exact(maps).zip(delta.chunks_exact(maps));
         for (((dx, dx_below), (x, x_below)), (a, delta)) in dx.zip(x).zip(from) {
             for map in blocks.vectors() {
-                let most = simd.load(vector(a, map));
-                let mut open = simd.load(vector(delta, map));
+                let largest = simd.load(vector(a, map));
+                let mut remaining = simd.load(vector(delta, map));
                 for (dx, x) in [(&mut *dx, x), (&mut *dx_below, x_below)] {
                     for at in [map, maps + map] {
-                        let (taken, left) = open.split(simd.load(vector(x, at)), most);
+                        let (taken, left) = remaining.split(simd.load(vector(x, at)), largest);
                         taken.store(vector_mut(dx, at));
-                        open = left;
+                        remaining = left;
                     }
                 }
             }

@@ -40,7 +40,7 @@ pub(super) fn numbers(count: usize, seed: u64) -> Vec<Real> {
     (0..count).map(|_| next()).collect()
 }
 
-/// Rows of numbers of which every third is zero.
+/// Rows of numbers, every third of which is zero.
 pub(super) fn array(rows: usize, columns: usize, seed: u64) -> Array2<Real> {
     let mut values = numbers(rows * columns, seed);
     values.iter_mut().step_by(3).for_each(|value| *value = 0.0);
@@ -63,7 +63,7 @@ pub(super) fn sparse(x: ArrayView2<Real>, stride: usize) -> SparseRows {
     rows
 }
 
-/// Bytes of which two in three are zero, and the numbers they represent.
+/// Bytes, two thirds of which are zero, and the values that they represent.
 pub(super) fn bytes(rows: usize, columns: usize) -> (ByteRows, Array2<Real>) {
     let mut x = Array2::zeros((rows, columns));
     let mut buffer = BatchBuffer::default();

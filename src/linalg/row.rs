@@ -21,8 +21,8 @@ pub(super) fn bands(width: usize) -> impl Iterator<Item = ColumnBand> {
     (0..width).step_by(WIDEST).map(band)
 }
 
-/// Calls `$function` with the constants PAIRS and ODD of a [`VectorRow`] of `$len` numbers; `$len` is at
-/// most [`WIDEST`].
+/// Calls `$function` with the constants PAIRS and ODD of a [`VectorRow`] of `$len` numbers; `$len`
+/// is at most [`WIDEST`].
 macro_rules! by_width {
     ($len:expr, $($function:ident)::+ $(::<$simd:ty>)? ($($arg:expr),*)) => {
         match ($len - 1) / LANES {
@@ -84,7 +84,8 @@ impl<S: WideSimd, const PAIRS: usize, const ODD: usize> Vectors<S, PAIRS, ODD> {
         }
     }
 
-    /// As [`Vectors::load`]; the numbers may end within the last vector, which is filled with zeros.
+    /// As [`Vectors::load`]; the numbers may end within the last vector, which is filled with
+    /// zeros.
     #[inline(always)]
     pub(super) fn load_part(simd: S, values: &[Real]) -> Self {
         let (whole, rest) = values.as_chunks();
@@ -171,7 +172,8 @@ impl<S: WideSimd, const PAIRS: usize, const ODD: usize> VectorRow<S, PAIRS, ODD>
         row
     }
 
-    /// Adds the products with another row to the lanes of `sum`; only the total is meaningful.
+    /// Adds the products with another row to the lanes of `sum`; only the sum of all lanes is
+    /// meaningful.
     #[inline(always)]
     pub(super) fn add_products(&self, other: &[Real], mut sum: S::Vector) -> S::Vector {
         let other = Self::load(self.simd, other);
@@ -185,7 +187,7 @@ impl<S: WideSimd, const PAIRS: usize, const ODD: usize> VectorRow<S, PAIRS, ODD>
         sum.with_half(self.tail.multiply_add(other.tail, half))
     }
 
-    /// Overlapping vectors hold the same numbers.
+    /// Stores the row. Where the last two vectors overlap, both hold the same numbers.
     #[inline(always)]
     pub(super) fn store(&self, values: &mut [Real]) {
         self.whole.store(values[..Self::WHOLE].as_chunks_mut().0);
@@ -258,5 +260,5 @@ impl<S: WideSimd, const PAIRS: usize, const ODD: usize> VectorRow<S, PAIRS, ODD>
     }
 }
 
-/// Why a row ends with a whole vector.
+/// `expect` message: why a row ends with a whole vector.
 const LONGER: &str = "the row is longer than a vector";

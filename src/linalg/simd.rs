@@ -5,8 +5,8 @@
 //! tokens, and every operation takes a vector or a token. Safe code can therefore not execute an
 //! instruction that the processor lacks. (The idea is from the crate pulp.)
 //!
-//! [`Simd`] has vectors of 256 bits, [`WideSimd`] vectors of 512: those of AVX-512, or a [`VectorPair`] of
-//! narrower ones.
+//! [`Simd`] has vectors of 256 bits, [`WideSimd`] vectors of 512: those of AVX-512, or a
+//! [`VectorPair`] of narrower ones.
 
 use super::Real;
 use super::entry::SparseEntry;

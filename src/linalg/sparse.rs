@@ -40,7 +40,7 @@ impl SparseRows {
         self.push(|entries| nonzero(values, stride, entries));
     }
 
-    /// As [`SparseRows::push_values`] for bytes, 0 to 255 for 0 to 1.
+    /// As [`SparseRows::push_values`], for bytes b that stand for b / 255.
     pub(crate) fn push_bytes(&mut self, bytes: &[u8], stride: usize) {
         self.push(|entries| nonzero_bytes(bytes, stride, entries));
     }
@@ -62,7 +62,8 @@ impl SparseRows {
         new_stride: usize,
         factor: Real,
     ) {
-        // An odd number of cache lines, so that rows do not compete for the same cache sets.
+        // An odd number of cache lines in single precision, so that rows do not compete for the
+        // same cache sets.
         let pitch = rows.ends.len().next_multiple_of(16) + 8;
         self.clear(columns * pitch);
         self.pitch = Some(pitch);
@@ -119,7 +120,7 @@ kernel! {
 }
 
 kernel! {
-    /// [`nonzero`] for bytes, 0 to 255 for 0 to 1.
+    /// [`nonzero`] for bytes b that stand for b / 255.
     fn nonzero_bytes = nonzero_bytes_body(
         simd, bytes: &[u8], stride: usize, entries: &mut [SparseEntry],
     ) -> usize {
@@ -141,7 +142,8 @@ kernel! {
 }
 
 kernel! {
-    /// Entries of bytes, 0 to 255 for 0 to 1: the offset of entry i is `stride` · `indices[i]`.
+    /// Writes the entries of bytes b that stand for b / 255; the offset of entry i is `stride` ·
+    /// `indices[i]`.
     fn scale_bytes = scale_bytes_body(
         _simd, entries: &mut [SparseEntry], indices: &[u16], bytes: &[u8], stride: u32,
     ) {
@@ -151,7 +153,7 @@ kernel! {
     }
 }
 
-/// From 0 (background) to 1 (ink), bit for bit as in a dense batch.
+/// The value of a byte, from 0 (background) to 1 (ink), bit for bit as in a dense batch.
 #[inline(always)]
 fn number(byte: u8) -> Real {
     Real::from(byte) * Real::from(255_u8).recip()

@@ -1,5 +1,5 @@
-//! Products with weights that exceed the cache. They are computed strip by strip of columns, so
-//! that data read repeatedly stays in the cache; zeros are skipped.
+//! Products with weights that exceed the cache, computed in strips of columns, so that data read
+//! repeatedly stays in the cache. Sparse rows skip zeros.
 
 use super::matrix::AlignedBuffer;
 use super::prefetch::RowPrefetch;
@@ -12,8 +12,8 @@ use std::array;
 use std::ops::Range;
 
 wide_kernel! {
-    /// Row r of `out` += Σ value · a row of `strips` over the entries of row r of `rows`, whose offsets
-    /// are those of rows of the strips. Meanwhile `next` is prefetched.
+    /// Row r of `out` += Σ value · row of `strips` over the entries of row r of `rows`; the offset
+    /// of an entry selects the row of the strips. Meanwhile `next` is prefetched.
     fn accumulate_rows = accumulate_rows_body(
         simd, out: ArrayViewMut2<Real>, rows: &SparseRows, strips: Strips<'_>, next: RowPrefetch<'_>,
     ) {
@@ -60,8 +60,9 @@ wide_kernel! {
 }
 
 wide_kernel! {
-    /// Row i of `weights` ← decay · itself + Σ value · a row of `strips` over the entries of row i of
-    /// `rows`, whose offsets are those of rows of the strips. Rows of weights begin `stride` apart.
+    /// Row i of `weights` ← decay · itself + Σ value · row of `strips` over the entries of row i of
+    /// `rows`; the offset of an entry selects the row of the strips. Rows of weights begin `stride`
+    /// apart.
     fn add_products = add_products_body(
         simd,
         weights: &mut [Real],
@@ -78,8 +79,8 @@ wide_kernel! {
 }
 
 wide_kernel! {
-    /// W ← decay · W + xᵀ δ for dense inputs x, one row per sample; `delta` is copied into strips, rows
-    /// of W begin `stride` numbers apart.
+    /// W ← decay · W + xᵀ δ for dense inputs x, one row per sample; `delta` is a copy made by
+    /// [`Strips::copy`]. Rows of W begin `stride` numbers apart.
     fn add_outer_products = add_outer_products_body(
         simd,
         weights: &mut [Real],
@@ -105,14 +106,14 @@ pub(crate) struct Strips<'a> {
 }
 
 impl<'a> Strips<'a> {
-    /// `width` columns from `first` on of rows that are not copied: the offset of row r is r times
+    /// Columns `first..first + width` of rows that are not copied: the offset of row r is r times
     /// their stride.
     pub(crate) fn of_rows(values: &'a [Real], first: usize, width: usize) -> Self {
         Self { values: &values[first..], width, pitch: STRIP }
     }
 
-    /// Copies some columns, times `factor`, of rows that start `stride` apart into `buffer`. The rows
-    /// of a strip are contiguous, each aligned to a cache line: the offset of row r is r ·
+    /// Copies some columns, times `factor`, of rows that start `stride` apart into `buffer`. The
+    /// rows of a strip are contiguous, each aligned to a cache line: the offset of row r is r ·
     /// [`STRIP_PITCH`].
     #[allow(clippy::float_cmp, reason = "exactly 1 changes nothing")]
     pub(crate) fn copy(
@@ -291,7 +292,7 @@ impl<S: WideSimd> OuterProducts<'_, S> {
     }
 }
 
-/// Why rows are slices.
+/// `expect` message: why rows are slices.
 const ROWS: &str = "rows are contiguous";
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ wide_kernel! {
 }
 
 kernel! {
-    /// Row r of `out` ← `start` + Σ value · `source[offset..]` over the entries of row r of `rows`; rows
-    /// have `start.len()` numbers.
+    /// Row r of `out` ← `start` + Σ value · `source[offset..]` over the entries of row r of `rows`;
+    /// rows have `start.len()` numbers.
     fn sum_rows = sum_rows_body(
         simd, out: &mut [Real], start: &[Real], rows: &SparseRows, source: &[Real],
     ) {
@@ -33,8 +33,8 @@ kernel! {
 }
 
 kernel! {
-    /// `out[offset..]` += `rate` · value · row r of `values` for every entry of row r of `rows`; rows of
-    /// `values` have `width` numbers.
+    /// `out[offset..]` += `rate` · value · row r of `values` for every entry of row r of `rows`;
+    /// rows of `values` have `width` numbers.
     fn scatter_rows = scatter_rows_body(
         simd, out: &mut [Real], rows: &SparseRows, values: &[Real], width: usize, rate: Real,
     ) {

@@ -4,7 +4,6 @@
 //! between. Waking a sleeping thread would take longer than its work, so threads spin for a moment
 //! before they sleep. The caller does not wait for helpers that wake too late because the machine
 //! is busy.
-//! busy.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -26,7 +25,7 @@ pub(crate) struct ThreadPool {
 
 /// State shared with the helpers.
 struct PoolState {
-    /// Number of tasks so far; a change tells helpers of a new one.
+    /// Number of tasks so far; helpers detect a new task by the change.
     generation: AtomicU32,
     /// The current task, and the thread that waits for it.
     task: Mutex<Option<(&'static PoolTask<'static>, Thread)>>,
@@ -47,10 +46,10 @@ impl std::fmt::Debug for PoolState {
 impl ThreadPool {
     /// A pool of `threads`, the calling one included; fewer if the system refuses to start them.
     pub(crate) fn new(threads: usize) -> Self {
-        Self::spinning(threads, SPINS)
+        Self::with_spins(threads, SPINS)
     }
 
-    fn spinning(threads: usize, spins: u32) -> Self {
+    fn with_spins(threads: usize, spins: u32) -> Self {
         let shared = Arc::new(PoolState {
             generation: AtomicU32::new(0),
             task: Mutex::new(None),
@@ -72,8 +71,8 @@ impl ThreadPool {
         1 + self.helpers.len()
     }
 
-    /// Calls `work` with every item: the caller takes items from the front, helpers from the back. If
-    /// every step has the same items, each of two threads mostly finds its own in its cache.
+    /// Calls `work` with every item: the caller takes items from the front, helpers from the back.
+    /// If every step has the same items, each of two threads mostly finds its own in its cache.
     /// Allocates nothing.
     ///
     /// # Panics
@@ -86,7 +85,8 @@ impl ThreadPool {
         self.share(items, work, DoubleEndedIterator::next_back);
     }
 
-    /// [`ThreadPool::each`] for iterators that are not double-ended; all threads take from the front.
+    /// [`ThreadPool::each`] for iterators that are not double-ended; all threads take from the
+    /// front.
     ///
     /// # Panics
     /// As [`ThreadPool::each`].
@@ -153,8 +153,8 @@ impl ThreadPool {
         let shared = &*self.shared;
         // The flag may be left over from a task whose caller panicked.
         shared.panicked.store(false, Ordering::Relaxed);
-        // The guard is created before the task is published, so that no helper keeps the task,
-        // however this function is left.
+        // The guard is created before the task is published, so that the task is withdrawn however
+        // this function is left.
         let guard = TaskGuard(shared);
         // SAFETY: only the lifetime changes. The task lives until this function returns, after the
         // guard was dropped, when no helper can find the task or is still running it.
@@ -256,7 +256,7 @@ mod tests {
     /// Pools whose helpers sleep immediately, spin briefly, and spin long.
     fn pools(threads: usize) -> [ThreadPool; 3] {
         [0, 100, if cfg!(miri) { 1000 } else { SPINS }]
-            .map(|spins| ThreadPool::spinning(threads, spins))
+            .map(|spins| ThreadPool::with_spins(threads, spins))
     }
 
     #[test]
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn pools_can_be_created_and_dropped_repeatedly() {
         for round in 0..rounds(200) {
-            let mut pool = ThreadPool::spinning(3, [0, 50, 100][round % 3]);
+            let mut pool = ThreadPool::with_spins(3, [0, 50, 100][round % 3]);
             let mut sum = [0; 4];
             if round % 2 == 0 {
                 pool.each(sum.iter_mut(), |number| *number += 1);

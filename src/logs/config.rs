@@ -41,8 +41,8 @@ fn settings(value: &LogValue, sink: &mut dyn Sink) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads Hydra's list of command-line overrides. They are also in `config.yaml`, so only their
-/// presence is reported.
+/// Reads Hydra's list of command-line overrides, which become the title of the run. Their values
+/// are read from `config.yaml`.
 ///
 /// # Errors
 /// A message if it is not a list.

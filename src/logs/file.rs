@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 /// Bytes read at a time.
 const CHUNK: usize = 512 << 10;
 /// Maximum number of bytes read per poll, so that the first curves of a huge file appear soon, and
-/// a frame that waits for the catalog gets it soon.
+/// the catalog is not locked for long.
 const BUDGET: usize = 4 << 20;
-/// Number of bytes at the start of a file and before the offset that are compared to detect that
+/// Number of bytes at the start of a file, and before the offset, that are compared to detect that
 /// the file was rewritten.
-const PRINT: usize = 256;
+const FINGERPRINT: usize = 256;
 /// Maximum size of a file that is read as a whole.
 const LONGEST_WHOLE: u64 = 1 << 30;
 
@@ -22,11 +22,11 @@ const LONGEST_WHOLE: u64 = 1 << 30;
 pub struct LogFile {
     path: PathBuf,
     format: &'static LogFormat,
-    /// Creates a new reader; the reader of the format if not set.
+    /// Creates a new reader; `None` for the reader of the format.
     make: Option<Box<dyn Fn() -> ReaderKind + Send>>,
     source: ReaderKind,
     offset: u64,
-    stamp: Option<Stamp>,
+    stamp: Option<FileStamp>,
     /// The start of the file and the bytes before the offset, as last read.
     head: Vec<u8>,
     tail: Vec<u8>,
@@ -40,12 +40,12 @@ pub struct LogFile {
 
 /// The properties that reveal a change of a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Stamp {
+struct FileStamp {
     device: u64,
     inode: u64,
     length: u64,
     modified: (i64, i64),
-    /// The same for a write-ahead log beside it.
+    /// Length and modification time of a write-ahead log beside it.
     log: Option<(u64, i64, i64)>,
 }
 
@@ -169,7 +169,7 @@ impl LogFile {
         }
     }
 
-    fn stamp_of(&self, file: &File) -> io::Result<Stamp> {
+    fn stamp_of(&self, file: &File) -> io::Result<FileStamp> {
         let data = file.metadata()?;
         let log = match &self.source {
             ReaderKind::Whole(_) => {
@@ -179,7 +179,7 @@ impl LogFile {
             }
             ReaderKind::Stream(_) => None,
         };
-        Ok(Stamp {
+        Ok(FileStamp {
             device: data.dev(),
             inode: data.ino(),
             length: data.len(),
@@ -188,7 +188,12 @@ impl LogFile {
         })
     }
 
-    fn read_whole(&mut self, file: &File, stamp: Stamp, sink: &mut dyn Sink) -> io::Result<Poll> {
+    fn read_whole(
+        &mut self,
+        file: &File,
+        stamp: FileStamp,
+        sink: &mut dyn Sink,
+    ) -> io::Result<Poll> {
         if self.stamp == Some(stamp) {
             return Ok(Poll::Unchanged);
         }
@@ -219,16 +224,16 @@ impl LogFile {
     fn read_on(
         &mut self,
         file: &File,
-        stamp: Stamp,
+        stamp: FileStamp,
         end: bool,
         scratch: &mut Vec<u8>,
         sink: &mut dyn Sink,
     ) -> io::Result<Poll> {
         if self.offset > 0 {
             match self.compare(file, stamp)? {
-                Compared::Same => {}
-                Compared::Zeros => return Ok(Poll::Unchanged),
-                Compared::Other => {
+                RereadResult::Same => {}
+                RereadResult::Zeros => return Ok(Poll::Unchanged),
+                RereadResult::Other => {
                     self.source = self
                         .make
                         .as_ref()
@@ -266,7 +271,7 @@ impl LogFile {
                 filled -= taken;
             }
             if filled > LONGEST_RECORD + CHUNK {
-                // No reader needs that much pending data.
+                // No record is that long: skip the data.
                 self.offset += filled as u64;
                 filled = 0;
             }
@@ -282,13 +287,13 @@ impl LogFile {
     }
 
     /// Compares the start of the file, and the bytes before the offset, with those read before.
-    fn compare(&self, file: &File, stamp: Stamp) -> io::Result<Compared> {
+    fn compare(&self, file: &File, stamp: FileStamp) -> io::Result<RereadResult> {
         let moved =
             self.stamp.is_some_and(|old| (old.device, old.inode) != (stamp.device, stamp.inode));
         // Skipping a long record may move the offset beyond the end of the file.
         let shrunk = self.stamp.is_some_and(|old| stamp.length < old.length);
         if moved || (shrunk && stamp.length < self.offset) {
-            return Ok(Compared::Other);
+            return Ok(RereadResult::Other);
         }
         let mut zeros = false;
         let places =
@@ -296,33 +301,33 @@ impl LogFile {
         for (at, known) in places {
             let mut now = vec![0; known.len()];
             if read_at(file, &mut now, at)? < known.len() {
-                return Ok(Compared::Other);
+                return Ok(RereadResult::Other);
             }
             if now != *known {
                 // A network file system may return zeros temporarily.
                 if now.iter().all(|&byte| byte == 0) {
                     zeros = true;
                 } else {
-                    return Ok(Compared::Other);
+                    return Ok(RereadResult::Other);
                 }
             }
         }
         if zeros {
-            return Ok(Compared::Zeros);
+            return Ok(RereadResult::Zeros);
         }
-        let ReaderKind::Stream(reader) = &self.source else { return Ok(Compared::Same) };
+        let ReaderKind::Stream(reader) = &self.source else { return Ok(RereadResult::Same) };
         for hole in reader.holes().iter().take(8) {
             let mut now = [0; 16];
             read_at(file, &mut now, hole.start)?;
             if now.iter().any(|&byte| byte != 0) {
-                return Ok(Compared::Other);
+                return Ok(RereadResult::Other);
             }
         }
-        Ok(Compared::Same)
+        Ok(RereadResult::Same)
     }
 
     fn remember(&mut self, file: &File) -> io::Result<()> {
-        let wanted = PRINT.min(self.offset as usize);
+        let wanted = FINGERPRINT.min(self.offset as usize);
         if self.head.len() < wanted {
             self.head.resize(wanted, 0);
             let got = read_at(file, &mut self.head, 0)?;
@@ -337,7 +342,7 @@ impl LogFile {
     }
 }
 
-enum Compared {
+enum RereadResult {
     Same,
     /// Data that was read turned into zeros: wait.
     Zeros,

@@ -77,7 +77,7 @@ pub const FORMATS: [LogFormat; 15] = [
         recognise: |sample| {
             let name = file_name(sample.path);
             let named = name.contains("tfevents") && !name.ends_with(".profile-empty");
-            let begins = tensorboard::starts_like_one(sample.head);
+            let begins = tensorboard::has_magic(sample.head);
             // Empty, or zeros that a network file system will fill in.
             let empty = sample.head.iter().take(12).all(|&byte| byte == 0);
             match (named, begins) {
@@ -93,7 +93,7 @@ pub const FORMATS: [LogFormat; 15] = [
         name: "Weights & Biases",
         role: FileRole::Metrics,
         recognise: |sample| {
-            let begins = wandb::starts_like_one(sample.head);
+            let begins = wandb::has_magic(sample.head);
             let empty = sample.head.is_empty() && extension(sample.path) == "wandb";
             (begins || empty).then(|| "the magic bytes of a .wandb file".to_owned())
         },
@@ -209,7 +209,7 @@ pub const FORMATS: [LogFormat; 15] = [
         name: "nntop run",
         role: FileRole::Metrics,
         recognise: |sample| {
-            let is_one = text_of(sample.head).is_some_and(nntop::starts_like_one);
+            let is_one = text_of(sample.head).is_some_and(nntop::has_magic);
             let is_old = file_name(sample.path) == "events.old.jsonl";
             (is_one && !is_old).then(|| "the events of a run of nntop".to_owned())
         },
@@ -222,7 +222,7 @@ pub const FORMATS: [LogFormat; 15] = [
         recognise: |sample| {
             let kinds = ["jsonl", "json", "ndjson", "log", "txt", "out"];
             let fits = sample.named || kinds.contains(&extension(sample.path));
-            let text = text_of(sample.head).filter(|text| fits && !nntop::starts_like_one(text));
+            let text = text_of(sample.head).filter(|text| fits && !nntop::has_magic(text));
             text.and_then(jsonl::recognise)
         },
         open: |_, _| ReaderKind::Stream(Box::new(jsonl::JsonLinesReader::default())),

@@ -7,7 +7,7 @@ use super::value::LogValue;
 /// Maximum nesting depth.
 const DEEPEST: usize = 64;
 
-/// Parses a document, which may only be followed by blanks.
+/// Parses a document, which may only be followed by whitespace.
 #[must_use]
 pub fn parse(text: &str) -> Option<LogValue> {
     let mut parser = JsonParser { text, at: 0 };
@@ -187,8 +187,8 @@ mod tests {
         let python = parse("{'loss': '0.693', 'done': True, 'x': (1, 2), 'y': nan}");
         assert_eq!(python.as_ref().and_then(|v| v.get("loss")?.number()), Some(0.693));
         assert_eq!(parse_prefix("{} tail"), Some((LogValue::Map(Vec::new()), 2)));
-        for torn in ["{", "{\"a\"", "[1,", "{\"a\": 1", "nul", "{,}", "1 2", "\"\\"] {
-            assert_eq!(parse(torn), None, "{torn}");
+        for invalid in ["{", "{\"a\"", "[1,", "{\"a\": 1", "nul", "{,}", "1 2", "\"\\"] {
+            assert_eq!(parse(invalid), None, "{invalid}");
         }
         assert_eq!(parse(&"[".repeat(1000)), None);
     }

@@ -13,7 +13,7 @@ use super::value::LogValue;
 #[derive(Debug, Default)]
 pub struct JsonLinesReader {
     offset: u64,
-    rows: Rows,
+    rows: ObjectRows,
     warned: bool,
 }
 
@@ -39,18 +39,18 @@ impl LogReader for JsonLinesReader {
     }
 }
 
-/// Keys of Ray Tune that describe the process rather than the training.
+/// Keys that are not metrics: Ray Tune's process id, and the configuration.
 const NO_METRICS: [&str; 4] = ["pid", "config", "hyperparameters", "hparams"];
 
 /// Converts objects with metrics to records; counts rows for those without a step.
 #[derive(Debug, Default)]
-pub struct Rows {
+pub struct ObjectRows {
     /// Number of objects with metrics so far.
     count: i64,
     configured: bool,
 }
 
-impl Rows {
+impl ObjectRows {
     /// Records the contents of an object.
     pub fn object(&mut self, object: &LogValue, sink: &mut dyn Sink) {
         let LogValue::Map(entries) = object else { return };

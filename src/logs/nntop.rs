@@ -19,7 +19,7 @@ struct LoggedEvent {
 pub struct EventLog {
     offset: u64,
     /// The prefix of the names of metrics.
-    part: String,
+    prefix: String,
 }
 
 impl LogReader for EventLog {
@@ -30,7 +30,7 @@ impl LogReader for EventLog {
             match serde_json::from_str::<LoggedEvent>(line) {
                 Ok(line) => self.event(&line.event, line.at, sink),
                 Err(_) if line.trim().is_empty() => {}
-                // The process was killed while writing; later lines are complete.
+                // The process was killed while writing this line; later lines are complete.
                 Err(_) => {
                     let text = "a line that is not an event was skipped".to_owned();
                     sink.record(LogRecord::Warning { offset: offset + at as u64, text });
@@ -46,7 +46,7 @@ impl EventLog {
     fn event(&mut self, event: &Event, wall_time: f64, sink: &mut dyn Sink) {
         let metrics = |step: i64, values: &[(String, f64)], sink: &mut dyn Sink| {
             for (name, value) in values {
-                let name = format!("{}{name}", self.part);
+                let name = format!("{}{name}", self.prefix);
                 sink.record(LogRecord::Scalar { name: &name, step, wall_time, value: *value });
             }
         };
@@ -54,7 +54,8 @@ impl EventLog {
             Event::EpochEnded(stats) => metrics(stats.epoch.into(), &stats.metrics(), sink),
             Event::Metrics(update) => metrics(update.step, &update.values, sink),
             Event::Started(info) => {
-                self.part = info.name_in_job().map_or_else(String::new, |name| format!("{name}/"));
+                self.prefix =
+                    info.name_in_job().map_or_else(String::new, |name| format!("{name}/"));
                 sink.record(LogRecord::Started { wall_time });
                 settings(info, sink);
                 sink.record(LogRecord::State(WriterState::Running));
@@ -101,7 +102,7 @@ fn settings(info: &RunInfo, sink: &mut dyn Sink) {
 
 /// Whether a file starts like a run's event log.
 #[must_use]
-pub fn starts_like_one(head: &str) -> bool {
+pub fn has_magic(head: &str) -> bool {
     let first = head.lines().next().unwrap_or_default();
     first.starts_with("{\"at\":") && first.contains("\"event\":{\"")
 }
@@ -130,7 +131,7 @@ mod tests {
             line(&Event::Finished(Outcome::Stopped)),
         ]
         .concat();
-        assert!(starts_like_one(&text));
+        assert!(has_magic(&text));
         let found = whole(EventLog::default(), text.as_bytes()).join("\n");
         for part in [
             "part/accuracy/test\", step: 2, wall_time: 1.5, value: 0.5",

@@ -29,7 +29,7 @@ pub fn parse_with_comma(text: &str) -> Option<f64> {
     }
 }
 
-/// Converts a number to a step by truncation, if it fits.
+/// Rounds a number down to a step, if it fits into an `i64`.
 #[must_use]
 pub fn to_step(number: f64) -> Option<i64> {
     let fits = number.is_finite() && number.abs() < 9.2e18;

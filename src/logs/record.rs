@@ -25,7 +25,7 @@ pub enum LogRecord<'a> {
     Group { name: &'a str },
     /// The state of the run according to the writer.
     State(WriterState),
-    /// The same at a time, in seconds since 1970: what is logged later shows that the run goes on.
+    /// The same at a time, in seconds since 1970: data logged later show that the run continues.
     StateAt { state: WriterState, wall_time: f64 },
     /// Start time of the run, in seconds since 1970.
     Started { wall_time: f64 },

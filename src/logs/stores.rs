@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 /// Reads any of these databases, with its write-ahead log.
 ///
 /// # Errors
-/// Why it cannot be read, or that it is an unknown database.
+/// If it cannot be read, or is an unknown database.
 pub fn read(bytes: Vec<u8>, log: Option<&[u8]>, sink: &mut dyn Sink) -> Result<(), String> {
     let database = Database::new(bytes, log)?;
     if database.has("latest_metrics") && database.has("runs") {
@@ -25,12 +25,12 @@ pub fn read(bytes: Vec<u8>, log: Option<&[u8]>, sink: &mut dyn Sink) -> Result<(
     }
 }
 
-/// Emits the run only when it changes.
-struct Switch {
+/// Emits a [`LogRecord::Run`] only when the run changes.
+struct RunSwitch {
     current: Option<String>,
 }
 
-impl Switch {
+impl RunSwitch {
     fn to(&mut self, name: &str, sink: &mut dyn Sink) {
         if self.current.as_deref() != Some(name) {
             sink.record(LogRecord::Run { name });
@@ -70,7 +70,7 @@ fn mlflow(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
         experiments.insert(text(row, "experiment_id"), text(row, "name"));
     })?;
     let mut names = UniqueNames::default();
-    let mut switch = Switch { current: None };
+    let mut switch = RunSwitch { current: None };
     database.rows("runs", &mut |row| {
         if text(row, "lifecycle_stage") == "deleted" {
             return;
@@ -108,7 +108,7 @@ fn mlflow(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
 }
 
 fn trackio(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
-    let mut switch = Switch { current: None };
+    let mut switch = RunSwitch { current: None };
     database.rows("configs", &mut |row| {
         switch.to(&text(row, "run_name"), sink);
         let Some(config) = json::parse(&text(row, "config")) else { return };
@@ -153,7 +153,7 @@ fn optuna(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
         studies.insert(text(row, "study_id"), text(row, "study_name"));
     })?;
     let mut trials: HashMap<String, (String, i64)> = HashMap::new();
-    let mut switch = Switch { current: None };
+    let mut switch = RunSwitch { current: None };
     database.rows("trials", &mut |row| {
         let study = studies.get(&text(row, "study_id")).cloned().unwrap_or_default();
         let number = row.get("number").int().unwrap_or(0);
@@ -204,7 +204,7 @@ fn optuna(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
     })
 }
 
-/// The choice represented by a categorical parameter's number.
+/// The choice of a categorical parameter, by its index.
 fn choice(distribution: &str, index: f64) -> Option<LogValue> {
     let distribution = json::parse(distribution)?;
     let LogValue::List(choices) = distribution.get("attributes")?.get("choices")? else {

@@ -11,7 +11,7 @@ use super::wire::{Field, ProtobufFields};
 const BLOCK: u64 = 32 << 10;
 /// Bytes before a chunk's payload: checksum, length, kind.
 const CHUNK_HEADER: usize = 7;
-/// `:W&B`, then a magic number, then the version.
+/// Bytes of the file's header: `:W&B`, a magic number, and the version.
 const FILE_HEADER: usize = 7;
 const MAGIC: [u8; 6] = [0x3a, 0x57, 0x26, 0x42, 0xe1, 0xbe];
 
@@ -93,12 +93,12 @@ impl WandbFile {
             self.pending = None;
             return Some(skip);
         };
-        self.take(body[0], &body[1..], sink);
+        self.add_chunk(body[0], &body[1..], sink);
         Some(whole)
     }
 
     /// Processes a chunk: a complete record, or its first, middle or last part.
-    fn take(&mut self, kind: u8, part: &[u8], sink: &mut dyn Sink) {
+    fn add_chunk(&mut self, kind: u8, part: &[u8], sink: &mut dyn Sink) {
         match (kind, &mut self.pending) {
             (1, pending) => {
                 *pending = None;
@@ -257,7 +257,7 @@ fn warn(sink: &mut dyn Sink, offset: u64, text: &str) {
 
 /// Whether a file starts like a `.wandb` file.
 #[must_use]
-pub fn starts_like_one(head: &[u8]) -> bool {
+pub fn has_magic(head: &[u8]) -> bool {
     head.starts_with(&MAGIC)
 }
 

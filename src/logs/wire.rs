@@ -102,7 +102,7 @@ impl<'a> Iterator for ProtobufFields<'a> {
     }
 }
 
-/// Reads a variable-length number of at most 64 bits from the start.
+/// Reads a varint of at most 64 bits from the start.
 pub fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for shift in 0..10 {

@@ -16,7 +16,7 @@ struct YamlLine<'a> {
 /// Parses a document.
 ///
 /// # Errors
-/// The line that is neither `key: value` nor an item of a list.
+/// If a line is neither `key: value` nor an item of a list; the message contains it.
 pub fn parse(text: &str) -> Result<LogValue, String> {
     let lines: Vec<YamlLine<'_>> = text
         .lines()

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 pub enum ModelError {
     #[error("{}: cannot be read: {source}", file.display())]
     Read { file: PathBuf, source: io::Error },
-    #[error("{}: larger than {most} bytes, so not a model of this program", file.display())]
+    #[error(
+        "{}: larger than {most} bytes, so it cannot be a model of this program",
+        file.display()
+    )]
     TooLarge { file: PathBuf, most: u64 },
     #[error(
         "{}: is not a model: {problem}; give a .safetensors file written by `nntop train --save`, \
@@ -28,21 +31,25 @@ pub enum ModelError {
     Import { file: PathBuf, problem: String },
     #[error(
         "{}: its tensor {tensor} holds {value}: the training diverged, or the file was changed; \
-         no answer can be had of it",
+         it cannot be used for predictions",
         file.display()
     )]
     NotFinite { file: PathBuf, tensor: String, value: String },
     #[error(
-        "{}: contains its own description; leave --layers, --activation, --mean, --std, --classes and \
-         --size away",
+        "{}: contains its own description; omit --layers, --activation, --mean, --std, --classes \
+         and --size",
         file.display()
     )]
-    SaysItself { file: PathBuf },
+    SelfDescribed { file: PathBuf },
     #[error("{}: cannot be written: {source}", file.display())]
     Write { file: PathBuf, source: io::Error },
-    #[error("{}: cannot be written: {source}; the model was kept in {} instead", file.display(), rescued.display())]
+    #[error(
+        "{}: cannot be written: {source}; the model was saved in {} instead",
+        file.display(),
+        rescued.display()
+    )]
     Rescued { file: PathBuf, rescued: PathBuf, source: io::Error },
-    #[error("{source}; the model was kept in {} meanwhile", rescued.display())]
+    #[error("{source}; the model was saved in {} meanwhile", rescued.display())]
     Kept { rescued: PathBuf, source: Box<ModelError> },
 }
 

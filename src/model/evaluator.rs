@@ -13,7 +13,7 @@ use std::ops::Range;
 
 /// Multiplications per chunk: a few milliseconds.
 const CHUNK_WORK: usize = 50_000_000;
-/// The largest number of images per chunk that fit into the cache.
+/// The largest number of images per chunk, so that their activations stay in the CPU cache.
 const CHUNK_ROWS: usize = 256;
 /// The largest number of training images that are evaluated, to save time.
 const TRAIN_SAMPLE: usize = 10_000;
@@ -129,7 +129,7 @@ pub(crate) fn regularization_term(
     regularizer.lambda / train_size as f64 * network.layers.iter().map(sum).sum::<f64>()
 }
 
-/// An evaluation in progress of all three sets.
+/// The progress of an evaluation of the training, validation and test images.
 #[derive(Debug)]
 pub(crate) struct EvaluationProgress {
     tallies: [EvaluationSums; 3],
@@ -212,8 +212,8 @@ impl EvaluationProgress {
         Some((set, first..self.started[set]))
     }
 
-    /// The costs and accuracies; `term` is added to every cost. A cost that is not finite is
-    /// `None`.
+    /// The costs and accuracies; `term`, the regularization term, is added to every cost. A cost
+    /// that is not finite is `None`.
     pub(crate) fn stats(&self, term: f64) -> EpochStats {
         let [train, validation, test] = self.tallies;
         let cost = |metrics: EvaluationSums| {

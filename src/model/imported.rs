@@ -24,8 +24,10 @@ use std::path::Path;
 use fill::{fill, normalize};
 use modules::{ImportedLayer, Module, NaturalOrder, identify, in_order, modules};
 
-/// The epsilon of PyTorch's and Keras' batch normalization.
+/// The ε of batch normalization: PyTorch's default, and that of [`crate::nn::layer::Norm`].
 const EPSILON: f64 = 1e-5;
+/// Keras' default ε.
+const KERAS_EPSILON: f64 = 1e-3;
 /// Maximum side of an image in the search for the size.
 const MAX_SIDE: usize = 1024;
 const ADVICE: &str = "give --layers, such as --layers conv20x5-pool2-dense100-softmax10";
@@ -52,7 +54,7 @@ fn with_metadata(
     let mut all = options.clone();
     let text =
         |key: &str| metadata.get(key).map(|text| text.trim()).filter(|text| !text.is_empty());
-    let wrong = |key: &str, text: &str| format!("its metadata contain `{key}` = `{text}`");
+    let wrong = |key: &str, text: &str| format!("its metadata contains `{key}` = `{text}`");
     all.layers = all.layers.or_else(|| text("layers").map(String::from));
     if let (None, Some(name)) = (all.activation, text("activation")) {
         all.activation = Some(activation_of(name).ok_or_else(|| wrong("activation", name))?);
@@ -86,7 +88,7 @@ fn build(modules: Vec<Module>, options: &LoadOptions) -> Result<(Model, Vec<Stri
     let found: Vec<ImportedLayer> = modules.into_iter().map(identify).collect::<Result<_, _>>()?;
     let mut layers = in_order(found, &mut notes)?;
     if layers.iter().all(|layer| matches!(layer, ImportedLayer::Normalization { .. })) {
-        return Err("it holds no linear layer".into());
+        return Err("it contains no linear layer".into());
     }
     let has_convolutions =
         layers.iter().any(|layer| matches!(layer, ImportedLayer::Convolution { .. }));
@@ -186,8 +188,8 @@ fn recipe(
 }
 
 /// Folds normalizations directly after a layer into it, which gives the same outputs with fewer
-/// layers; a corresponding layer `norm` in the text becomes the identity. Normalizations after an
-/// activation fill such a layer.
+/// layers; a corresponding `norm` layer of the text becomes the identity. A normalization after an
+/// activation is kept as the `norm` layer at its position.
 fn place_normalizations(
     layers: &mut Vec<ImportedLayer>,
     norms: usize,

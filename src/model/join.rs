@@ -9,31 +9,31 @@ pub(super) const MAX_NETWORKS: usize = 1000;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JoinError {
     #[error("an ensemble needs at least one network")]
-    Nobody,
+    Empty,
     #[error("{found} networks are too many for an ensemble: at most {MAX_NETWORKS}")]
-    Crowd { found: usize },
+    TooMany { found: usize },
     #[error(
-        "model {number} cannot be combined with the first one (its {what} differs): networks \
-         that vote look at the same images and know the same classes"
+        "model {number} cannot be combined with the first one (its {what} differs): all \
+         networks of an ensemble must take the same images and predict the same classes"
     )]
-    Different { number: usize, what: &'static str },
+    Incompatible { number: usize, what: &'static str },
 }
 
 /// See [`Model::join`].
 pub(super) fn join(models: impl IntoIterator<Item = Model>) -> Result<Model, JoinError> {
     let mut models = models.into_iter();
-    let mut whole = models.next().ok_or(JoinError::Nobody)?;
+    let mut whole = models.next().ok_or(JoinError::Empty)?;
     for (number, model) in (2..).zip(models) {
         check(&whole, &model, number)?;
         whole.members.append(model.members);
     }
     let found = whole.members.count();
-    if found > MAX_NETWORKS { Err(JoinError::Crowd { found }) } else { Ok(whole) }
+    if found > MAX_NETWORKS { Err(JoinError::TooMany { found }) } else { Ok(whole) }
 }
 
 /// Checks that model number `number` can be combined with the first one.
 fn check(first: &Model, model: &Model, number: usize) -> Result<(), JoinError> {
-    let different = |what| Err(JoinError::Different { number, what });
+    let different = |what| Err(JoinError::Incompatible { number, what });
     if (first.image, first.channels) != (model.image, model.channels) {
         return different("image size");
     }

@@ -21,8 +21,8 @@ pub struct LoadOptions {
 }
 
 impl LoadOptions {
-    /// Whether no option is set that this program's own files contain. The size of images may also
-    /// be specified for a data set.
+    /// Whether no option except `size` is set. Files of this program need none of them, but `size`
+    /// may be meant for a data set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         Self { size: None, ..self.clone() } == Self::default()

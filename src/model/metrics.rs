@@ -51,7 +51,7 @@ pub(crate) struct Scorer {
 }
 
 impl Scorer {
-    /// For up to this number of samples.
+    /// A scorer for up to `samples` samples.
     pub(crate) fn new(readout: Readout, samples: usize, outputs: usize) -> Self {
         Self { readout, y: Array2::zeros((samples, outputs)) }
     }

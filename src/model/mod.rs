@@ -27,7 +27,7 @@ use self::input::{begins_as_json, is_json, read};
 use crate::data::{Dataset, Images};
 use crate::files::atomic;
 use crate::nn::Network;
-use crate::protocol::NO_ANSWER;
+use crate::protocol::NO_PREDICTION;
 use crate::spec::describe::cores;
 use crate::spec::{Spec, build, dataset};
 use ndarray::ArrayView1;
@@ -103,7 +103,7 @@ impl Model {
             return if options.is_empty() {
                 Ok((model, Vec::new()))
             } else {
-                Err(ModelError::SaysItself { file: file.into() })
+                Err(ModelError::SelfDescribed { file: file.into() })
             };
         }
         safetensors::decode(file, bytes, options)
@@ -250,7 +250,7 @@ impl Model {
             let predictions = ensemble.evaluate(self.networks(), images, chunk.clone());
             for (&verdict, index) in predictions.verdicts.iter().zip(chunk) {
                 // NaN outputs give no prediction.
-                if verdict == NO_ANSWER {
+                if verdict == NO_PREDICTION {
                     continue;
                 }
                 let right = readout.answer(images.labels[index]) as usize;

@@ -72,7 +72,7 @@ pub(super) fn decode(file: &Path, bytes: &[u8]) -> Result<Model, ModelError> {
     if !["QuadraticCost", "CrossEntropyCost"].contains(&saved.cost.as_str()) {
         let problem = format!(
             "its cost is the unknown class {}: `cost` may be \"QuadraticCost\" or \
-             \"CrossEntropyCost\", and either gives the same answers",
+             \"CrossEntropyCost\", and both give the same predictions",
             printable(&saved.cost)
         );
         return Err(ModelError::Import { file: file.into(), problem });

@@ -4,8 +4,8 @@ use crate::data::Images;
 use crate::data::batch::scale;
 use crate::nn::{Executor, ForwardCache, Layer, Mode, Network, Real, Shape};
 use crate::protocol::{
-    Card, Content, DigitFilter, DigitOrder, DigitQuery, LayerStats, NO_ANSWER, PredictionFilter,
-    ProbeQuery, Tensor,
+    Card, Content, DigitFilter, DigitOrder, DigitQuery, LayerStats, NO_PREDICTION,
+    PredictionFilter, ProbeQuery, Tensor,
 };
 use crate::spec::Readout;
 use crate::spec::readout::to_f32;
@@ -28,7 +28,7 @@ impl TestOutputs {
     }
 
     /// From the predictions of an ensemble, one per test image.
-    pub(crate) fn of_ensemble(
+    pub(crate) fn with_predictions(
         outputs: Array2<Real>,
         predictions: Vec<u32>,
         readout: Readout,
@@ -52,7 +52,7 @@ impl TestOutputs {
         let answers = self.readout.answers(classes);
         let mut counts = vec![0_u32; answers * answers];
         let pairs = test.labels.iter().zip(&self.predictions);
-        for (&label, &prediction) in pairs.filter(|(_, prediction)| **prediction != NO_ANSWER) {
+        for (&label, &prediction) in pairs.filter(|(_, prediction)| **prediction != NO_PREDICTION) {
             counts[self.readout.answer(label) as usize * answers + prediction as usize] += 1;
         }
         Content::Confusion { classes: answers as u32, counts }
@@ -215,7 +215,7 @@ impl ProbeTarget<'_> {
     }
 
     /// The shape of a layer's input: the image, or the output of the previous layer. A dense layer
-    /// itself only knows its number of inputs.
+    /// itself stores only its number of inputs.
     fn input_shape(&self, layer: u32) -> Shape {
         match (layer as usize).checked_sub(1) {
             Some(before) => self.network.layers[before].output(),

@@ -1,8 +1,8 @@
 //! Models as safetensors: arrays that Python can read, and a single metadata key.
 //!
 //! Tensors are called `layers.N.weights` and `layers.N.biases`; those of an ensemble's second
-//! network `members.1.layers.N.weights` and so on. All metadata are JSON ([`ModelHeader`]) in one key,
-//! `nntop`, because the order of keys is undefined, and equal models must give equal bytes.
+//! network `members.1.layers.N.weights` and so on. All metadata are JSON ([`ModelHeader`]) in one
+//! key, `nntop`, because the order of keys is undefined, and equal models must give equal bytes.
 
 use super::join::MAX_NETWORKS;
 use super::load_options::LoadOptions;
@@ -23,7 +23,8 @@ use std::path::Path;
 const KEY: &str = "nntop";
 /// Maximum size of a header in bytes: ten times that of a thousand networks with ten layers.
 const MAX_HEADER: u64 = 16 << 20;
-/// Files that should have fewer values are checked array by array only, for a better error message.
+/// A file may lack up to this many values before it is rejected as a whole: if fewer are missing,
+/// the check of each array gives a better error message.
 const FEW: u64 = 1 << 20;
 /// Maximum number of pixels of an image.
 const MAX_PIXELS: usize = 1 << 24;
@@ -54,8 +55,8 @@ struct ModelHeader {
 
 /// Limits the number of specs: default values take no space in a file, but they do in memory.
 fn few_specs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Spec>, D::Error> {
-    struct Few;
-    impl<'de> Visitor<'de> for Few {
+    struct SpecListVisitor;
+    impl<'de> Visitor<'de> for SpecListVisitor {
         type Value = Vec<Spec>;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -73,7 +74,7 @@ fn few_specs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Spec>, D:
             Ok(specs)
         }
     }
-    deserializer.deserialize_seq(Few)
+    deserializer.deserialize_seq(SpecListVisitor)
 }
 
 /// Whether the start of a file of `length` bytes is valid for this format: the length of the
@@ -150,7 +151,7 @@ pub(super) fn decode(
         return imported::decode(file, &tensors()?, &keys, options);
     };
     if !options.is_empty() {
-        return Err(ModelError::SaysItself { file: file.into() });
+        return Err(ModelError::SelfDescribed { file: file.into() });
     }
     let header: ModelHeader = serde_json::from_str(header)
         .map_err(|error| broken(format!("its `{KEY}` metadata is wrong: {error}")))?;

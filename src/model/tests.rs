@@ -279,7 +279,7 @@ fn ensembles_round_trip_and_single_networks_keep_their_format() {
 fn only_compatible_models_can_be_combined() {
     let nested = Model::join([model(2, 3, 9), ensemble()]).unwrap();
     assert_eq!(nested.networks().count(), 4, "all networks of an ensemble are added");
-    assert_eq!(Model::join([]), Err(JoinError::Nobody));
+    assert_eq!(Model::join([]), Err(JoinError::Empty));
     let error = Model::join([model(4, 3, 1), model(4, 2, 1)]).unwrap_err().to_string();
     assert!(error.contains("model 2") && error.contains("classes"), "{error}");
     let mut moved = model(4, 3, 2);

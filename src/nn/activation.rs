@@ -85,7 +85,7 @@ fn pairs(a: ArrayView2<Real>, mut delta: ArrayViewMut2<Real>, change: fn(&mut [R
     }
 }
 
-/// Why a row of a batch is a slice.
+/// `expect` message: why a row of a batch is a slice.
 const ROWS: &str = "rows of a batch are contiguous";
 
 /// Subtracts the maximum first, which does not change the result but prevents overflow.

@@ -96,7 +96,7 @@ impl LayerSpec {
     }
 }
 
-/// What the text does not specify.
+/// The options of a network that its text does not specify.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BuildOptions {
     /// Activation of the hidden layers.
@@ -106,7 +106,8 @@ pub struct BuildOptions {
     pub output: Option<Activation>,
     pub cost: Cost,
     pub init: Init,
-    /// Dropout rate after every hidden dense layer that is not followed by a dropout layer in the text.
+    /// Dropout rate after every hidden dense layer that is not followed by a dropout layer in the
+    /// text.
     pub dropout: f64,
 }
 
@@ -147,10 +148,10 @@ pub enum ArchitectureError {
 impl FromStr for Architecture {
     type Err = ArchitectureError;
 
-    /// Sizes of the layers, input first (`784,30,10`), or the layers after the input, joined by `-`:
-    /// `denseN`, `softmaxN` (last), `dropP`, `convMxK` (M maps, kernels of K × K pixels); pooling of
-    /// S × S pixels: `poolS` (maximum), `ltwopoolS` (L2), `avgpoolS`; `rnnN` (N recurrent units that
-    /// read an image row by row); `norm` (batch normalization).
+    /// Sizes of the layers, input first (`784,30,10`), or the layers after the input, joined by
+    /// `-`: `denseN`, `softmaxN` (last), `dropP`, `convMxK` (M maps, kernels of K × K pixels);
+    /// pooling of S × S pixels: `poolS` (maximum), `ltwopoolS` (L2), `avgpoolS`; `rnnN` (N
+    /// recurrent units that read an image row by row); `norm` (batch normalization).
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let named = text.trim_start().starts_with(|c: char| c.is_ascii_alphabetic());
         let count = 1 + text.matches(if named { '-' } else { ',' }).count();
@@ -237,8 +238,8 @@ impl Architecture {
     /// initialization, 0, i), counting only layers that draw any.
     ///
     /// # Errors
-    /// If a layer does not fit the one before it, `input` or `outputs`, or the network is too large to
-    /// train.
+    /// If a layer does not fit the one before it, `input` or `outputs`, or the network is too large
+    /// to train.
     pub fn build(
         &self,
         input: Shape,
@@ -302,7 +303,7 @@ impl Architecture {
 
     /// Whether a layer uses the shape of the image: convolutions and recurrent layers.
     #[must_use]
-    pub fn has_maps(&self) -> bool {
+    pub fn uses_image_shape(&self) -> bool {
         self.layers.iter().any(|s| matches!(s, LayerSpec::Conv2d { .. } | LayerSpec::Recurrent(_)))
     }
 
@@ -328,13 +329,14 @@ impl Architecture {
         }
     }
 
-    /// Number of layers, without those that options add.
+    /// Number of layers in the text, without dropout layers added by [`BuildOptions::dropout`].
     #[must_use]
     pub fn depth(&self) -> usize {
         self.layers.len()
     }
 
-    /// The number of weights and biases for inputs of a shape, computed without building the network.
+    /// The number of weights and biases for inputs of a shape, computed without building the
+    /// network.
     ///
     /// # Errors
     /// As [`Architecture::check`].

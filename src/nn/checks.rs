@@ -7,8 +7,8 @@ use crate::rng::{Purpose, stream};
 use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
 
-/// The allowed relative error, and half the step of the difference quotient. Single precision does
-/// not permit tighter bounds; the feature `f64` does.
+/// The allowed relative error, and the h of the difference quotients (C(w + h) − C(w − h)) / 2h.
+/// Single precision does not permit tighter bounds; the feature `f64` does.
 #[cfg(not(feature = "f64"))]
 const EXACT: (f64, Real) = (5e-2, 2e-3);
 #[cfg(feature = "f64")]
@@ -22,7 +22,7 @@ fn wide(value: Real) -> f64 {
     f64::from(value)
 }
 
-/// Inputs of which a third are zero, and one-hot targets.
+/// Inputs, a third of which are zero, and one-hot targets.
 fn batch(samples: usize, inputs: usize, outputs: usize) -> (Array2<Real>, Array2<Real>) {
     let mut stream = stream(3, Purpose::Experiment, 0, 0);
     let mut x = Array2::from_shape_simple_fn((samples, inputs), || stream.random_range(-1.0..1.0));
@@ -32,7 +32,12 @@ fn batch(samples: usize, inputs: usize, outputs: usize) -> (Array2<Real>, Array2
 }
 
 /// The regularized cost of a batch, with dropout as in training.
-fn cost(network: &Network, x: ArrayView2<Real>, y: ArrayView2<Real>, hyper: &Hyper) -> f64 {
+fn cost(
+    network: &Network,
+    x: ArrayView2<Real>,
+    y: ArrayView2<Real>,
+    hyper: &HyperParameters,
+) -> f64 {
     let mut cache = ForwardCache::new(network, SAMPLES);
     network.forward(x, &mut cache, TRAINING, &mut Executor::Serial);
     let weights = network.layers.iter().flat_map(Layer::weights);
@@ -112,11 +117,12 @@ fn descend(
     network.backward_layers(layers, x.into(), cache, &mut pass, &mut Executor::Serial);
 }
 
-/// Checks the gradient, and the step that does not store it, with every regularizer.
+/// Checks the gradient, and the step of [`descend`], which does not store it, with every
+/// regularizer.
 fn check(what: &str, network: &Network) {
     let (x, y) = batch(SAMPLES, network.inputs(), network.outputs());
     for penalty in [Penalty::None, Penalty::L1, Penalty::L2] {
-        let hyper = Hyper {
+        let hyper = HyperParameters {
             learning_rate: 1.0,
             regularizer: Regularizer { penalty, lambda: 0.7 },
             momentum: 0.0,
@@ -203,8 +209,8 @@ fn normalization_gradients_match_finite_differences() {
     check_all("norm-conv3x3-drop0.4-norm-pool2-dense3", Shape::image(8, 8));
 }
 
-/// The update of a mini-batch as in the book's network.py, for a network of sigmoid neurons, sample by
-/// sample and weight by weight.
+/// The update of a mini-batch as in the book's network.py, for a network of sigmoid neurons, sample
+/// by sample and weight by weight.
 fn book_step(
     network: &Network,
     x: ArrayView2<Real>,
@@ -267,7 +273,7 @@ fn a_mini_batch_step_matches_the_books_loops() {
         let expected = book_step(&network, x.view(), y.view(), 3.0);
         let mut cache = ForwardCache::new(&network, samples);
         network.forward(x.view(), &mut cache, Mode::Inference, &mut Executor::Serial);
-        let hyper = Hyper {
+        let hyper = HyperParameters {
             learning_rate: 3.0,
             regularizer: Regularizer::default(),
             momentum: 0.0,
@@ -286,7 +292,7 @@ fn regularization_does_not_change_biases() {
     let network = architecture.build(Shape::vector(4), 2, &BuildOptions::default(), 1).unwrap();
     let zero = Gradients::zeros(&network);
     for optimizer in [Optimizer::Sgd, Optimizer::Momentum, Optimizer::Nesterov, Optimizer::Adam] {
-        let hyper = Hyper {
+        let hyper = HyperParameters {
             learning_rate: 0.1,
             regularizer: Regularizer { penalty: Penalty::L2, lambda: 1.0 },
             momentum: 0.9,
@@ -315,7 +321,7 @@ fn path(optimizer: Optimizer, steps: usize) -> Vec<f64> {
     };
     let mut network = Network { layers: vec![Layer::Dense(layer)], cost: Cost::Quadratic };
     let mut optimizer_state = OptimizerState::new(optimizer, &network);
-    let hyper = Hyper {
+    let hyper = HyperParameters {
         learning_rate: 0.1,
         regularizer: Regularizer::default(),
         momentum: 0.5,

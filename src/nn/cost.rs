@@ -34,8 +34,8 @@ impl Cost {
         sum
     }
 
-    /// BP1: δᴸ = ∇ₐC ⊙ σ′(zᴸ), one row per sample. For cross-entropy with sigmoid, and log-likelihood
-    /// with softmax, this simplifies to a − y.
+    /// BP1: δᴸ = ∇ₐC ⊙ σ′(zᴸ), one row per sample. For cross-entropy with sigmoid, and
+    /// log-likelihood with softmax, this simplifies to a − y.
     pub fn delta(
         self,
         activation: Activation,
@@ -78,7 +78,7 @@ fn times_ln(p: f64, q: f64) -> f64 {
     }
 }
 
-/// Limits a positive divisor that may have been rounded to 0.
+/// Raises a divisor that may have been rounded to 0 to the smallest positive normal number.
 fn bounded(divisor: Real) -> Real {
     divisor.max(Real::MIN_POSITIVE)
 }

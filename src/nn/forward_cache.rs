@@ -13,13 +13,13 @@ pub struct ForwardCache {
     pub(crate) samples: usize,
     mode: Mode,
     first_row: usize,
-    /// Samples of the whole mini-batch, of which the cache may hold a part.
+    /// Samples of the whole mini-batch; the cache may hold a part of it.
     batch: usize,
 }
 
 /// Which buffers a cache borrows from another one while it is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Borrowed {
+pub(crate) enum BorrowedBuffers {
     /// The deltas only: forward and backward pass are run separately.
     Deltas,
     AllButOutputs,
@@ -41,18 +41,19 @@ impl ForwardCache {
         Self::of_layers(network, capacity, 0..network.layers.len())
     }
 
-    /// As [`ForwardCache::new`], for some of the layers.
+    /// As [`ForwardCache::new`], with buffers for some of the layers only.
     pub(crate) fn of_layers(network: &Network, capacity: usize, layers: Range<usize>) -> Self {
         Self::with_room(network, |l, units| {
             [if layers.contains(&l) { (capacity, units) } else { (0, 0) }; 2]
         })
     }
 
-    /// As [`ForwardCache::new`], without the buffers that it [borrows](ForwardCache::swap_borrowed).
-    pub(crate) fn borrowing(network: &Network, capacity: usize, borrowed: Borrowed) -> Self {
+    /// As [`ForwardCache::new`], without the buffers that it
+    /// [borrows](ForwardCache::swap_borrowed).
+    pub(crate) fn borrowing(network: &Network, capacity: usize, borrowed: BorrowedBuffers) -> Self {
         let last = network.layers.len().wrapping_sub(1);
         Self::with_room(network, |l, units| {
-            let own = borrowed == Borrowed::Deltas || l == last;
+            let own = borrowed == BorrowedBuffers::Deltas || l == last;
             [if own { (capacity, units) } else { (0, 0) }, (0, 0)]
         })
     }
@@ -68,11 +69,11 @@ impl ForwardCache {
     }
 
     /// Swaps the borrowed buffers with those of another cache of the same network and capacity.
-    pub(crate) fn swap_borrowed(&mut self, other: &mut Self, borrowed: Borrowed) {
+    pub(crate) fn swap_borrowed(&mut self, other: &mut Self, borrowed: BorrowedBuffers) {
         let last = self.layers.len().wrapping_sub(1);
         for (l, (here, there)) in self.layers.iter_mut().zip(&mut other.layers).enumerate() {
             swap(&mut here.delta, &mut there.delta);
-            if borrowed == Borrowed::AllButOutputs {
+            if borrowed == BorrowedBuffers::AllButOutputs {
                 swap(&mut here.workspace, &mut there.workspace);
                 if l != last {
                     swap(&mut here.activations, &mut there.activations);
@@ -105,14 +106,14 @@ impl ForwardCache {
         rows.assign(&from.slice(s![first..first + samples, ..]));
     }
 
-    /// The arguments of layer l for these rows.
+    /// The [`Pass`] of layer l for the current rows.
     pub(crate) fn pass(&self, l: usize) -> Pass {
         let scale = 1.0 / self.batch as Real;
         let Self { mode, first_row, .. } = *self;
         Pass { mode, layer: l, first_row, scale, skip_zero_inputs: false }
     }
 
-    /// The values of layer l for backpropagation, and what it works with; `x` is the network's input.
+    /// The values and the context of layer l for the backward pass; `x` is the network's input.
     pub(crate) fn values<'a, 'pool>(
         &'a mut self,
         l: usize,

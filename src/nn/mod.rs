@@ -1,8 +1,8 @@
-//! The networks of the book: forward pass, backpropagation, layers, costs and optimizers. Does no I/O
-//! and reads no clock.
+//! The networks of the book: forward pass, backpropagation, layers, costs and optimizers. Does no
+//! I/O and reads no clock.
 //!
-//! `network` has the forward pass and BP1 to BP4 on one page; each layer is a file in `layer`. Rows of
-//! a batch are samples; shapes in the documentation are (rows, columns).
+//! `network` has the forward pass and BP1 to BP4 on one page; each layer is a file in `layer`. Rows
+//! of a batch are samples; shapes in the documentation are (rows, columns).
 //!
 //! Backpropagation through a network of one sigmoid layer:
 //!
@@ -47,7 +47,7 @@ pub use crate::linalg::{Batch, ByteRows, Executor, InputKind, Matrix, Real, Spar
 pub use activation::Activation;
 pub use architecture::{Architecture, ArchitectureError, BuildOptions};
 pub use cost::Cost;
-pub(crate) use forward_cache::Borrowed;
+pub(crate) use forward_cache::BorrowedBuffers;
 pub use forward_cache::ForwardCache;
 pub use gradients::{Gradients, LayerGradients};
 pub use init::Init;
@@ -55,5 +55,5 @@ pub use layer::{Layer, Shape};
 pub(crate) use network::BackwardPass;
 pub use network::{Mode, Network};
 pub(crate) use optimizer::ParameterUpdate;
-pub use optimizer::{Hyper, Optimizer, OptimizerState};
+pub use optimizer::{HyperParameters, Optimizer, OptimizerState};
 pub use regularizer::{Penalty, Regularizer};

@@ -36,8 +36,8 @@ pub(crate) struct BackwardPass<'a> {
 
 /// The forward pass and the four equations of backpropagation.
 impl Network {
-    /// The forward pass: a^l = σ(w^l a^{l−1} + b^l), layer by layer (equation 25). `x` has the shape
-    /// (samples, inputs), with at most the cache's capacity of samples.
+    /// The forward pass: a^l = σ(w^l a^{l−1} + b^l), layer by layer (equation 25). `x` has the
+    /// shape (samples, inputs), with at most the cache's capacity of samples.
     pub fn forward<'x>(
         &self,
         x: impl Into<Batch<'x>>,
@@ -69,8 +69,8 @@ impl Network {
         }
     }
 
-    /// BP1 to BP4 after a forward pass of the same batch: δ of every layer, and the gradients. `y` has
-    /// the shape (samples, outputs).
+    /// BP1 to BP4 after a forward pass of the same batch: δ of every layer, and the gradients. `y`
+    /// has the shape (samples, outputs).
     pub fn backward<'x>(
         &self,
         x: impl Into<Batch<'x>>,
@@ -87,8 +87,8 @@ impl Network {
         }
     }
 
-    /// [`Network::backward`] for some layers, given the delta of the last one. Updates each layer as soon
-    /// as its weights are no longer needed.
+    /// [`Network::backward`] for some layers, given the delta of the last one. Updates each layer
+    /// as soon as its weights are no longer needed.
     pub(crate) fn backward_layers(
         &mut self,
         layers: Range<usize>,
@@ -116,7 +116,8 @@ impl Network {
         self.cost.delta(self.output_activation(), a, y, delta);
     }
 
-    /// BP2: δ^{l−1} = ((w^l)ᵀ δ^l) ⊙ σ′(z^{l−1}). Does nothing for the first layer, whose input is data.
+    /// BP2: δ^{l−1} = ((w^l)ᵀ δ^l) ⊙ σ′(z^{l−1}). Does nothing for the first layer, whose input is
+    /// data.
     pub(crate) fn input_delta(&self, l: usize, cache: &mut ForwardCache, executor: &mut Executor) {
         let rows = s![..cache.samples, ..];
         let pass = cache.pass(l).for_input_delta(self.is_flat_at_zero(l));

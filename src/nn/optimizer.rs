@@ -14,8 +14,8 @@ pub enum Optimizer {
     Sgd,
     /// v → μv − η ∇C, w → w + v (equations 107 and 108).
     Momentum,
-    /// Nesterov momentum, whose gradient is taken at w + μv. The network holds w + μv at all times, so a
-    /// step is v → μv − η ∇C, w → w + μv − η ∇C: the same path after a change of variables.
+    /// Nesterov momentum, whose gradient is taken at w + μv. The network holds w + μv at all times,
+    /// so a step is v → μv − η ∇C, w → w + μv − η ∇C: the same path after a change of variables.
     Nesterov,
     /// Adam (Kingma and Ba, 2015) with β₁ 0.9, β₂ 0.999, ε 1e-8.
     Adam,
@@ -23,7 +23,7 @@ pub enum Optimizer {
 
 /// The hyper-parameters of a step; they may change between steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Hyper {
+pub struct HyperParameters {
     /// η, above 0.
     pub learning_rate: f64,
     pub regularizer: Regularizer,
@@ -33,7 +33,7 @@ pub struct Hyper {
     pub train_size: usize,
 }
 
-impl Hyper {
+impl HyperParameters {
     /// A step of plain gradient descent.
     pub(crate) fn gradient_step(&self) -> GradientStep {
         let decay = |penalty| (self.learning_rate * self.decay(penalty)) as Real;
@@ -64,9 +64,9 @@ pub struct OptimizerState {
     optimizer: Optimizer,
     /// Steps taken.
     steps: u64,
-    /// Momentum's v, or Adam's mean of gradients, in the arrays of the parameters.
+    /// Momentum's v, or Adam's moving mean of the gradients; one array per array of parameters.
     first: Vec<Vec<Real>>,
-    /// Adam's mean of squared gradients.
+    /// Adam's moving mean of the squared gradients.
     second: Vec<Vec<Real>>,
 }
 
@@ -100,12 +100,12 @@ impl OptimizerState {
     }
 
     /// Takes one step against the gradient of a mini-batch. Regularization adds (λ/n) w (L2,
-    /// equation 91) or (λ/n) sgn(w) (L1, equation 96) to the gradient of every weight and leaves
+    /// equation 88) or (λ/n) sgn(w) (L1, equation 96) to the gradient of every weight and leaves
     /// biases alone; sgn(0) is 0.
     ///
     /// # Panics
     /// If `gradients` or the optimizer's state belong to another network.
-    pub fn step(&mut self, network: &mut Network, gradients: &Gradients, hyper: &Hyper) {
+    pub fn step(&mut self, network: &mut Network, gradients: &Gradients, hyper: &HyperParameters) {
         let layers = network.layers.len();
         self.each_array(network, layers, hyper, |layer, array, update| {
             update.step(gradients.layers[layer].array(array));
@@ -119,7 +119,7 @@ impl OptimizerState {
         &mut self,
         network: &mut Network,
         layers: usize,
-        hyper: &Hyper,
+        hyper: &HyperParameters,
         mut visit: impl FnMut(usize, usize, ParameterUpdate),
     ) {
         self.steps += 1;
@@ -151,7 +151,7 @@ struct Rule {
     optimizer: Optimizer,
     /// Steps taken, this one included.
     steps: u64,
-    hyper: Hyper,
+    hyper: HyperParameters,
 }
 
 /// An array of parameters, or a block of it, with the optimizer's state for it.

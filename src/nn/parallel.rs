@@ -4,8 +4,8 @@ mod shards;
 
 use super::layer::Dense;
 use super::{
-    BackwardPass, Batch, Executor, ForwardCache, Gradients, Hyper, InputKind, Layer, Mode, Network,
-    Optimizer, OptimizerState, ParameterUpdate, Real,
+    BackwardPass, Batch, Executor, ForwardCache, Gradients, HyperParameters, InputKind, Layer,
+    Mode, Network, Optimizer, OptimizerState, ParameterUpdate, Real,
 };
 use crate::linalg::{ThreadPool, add};
 use ndarray::{ArrayView2, Axis, s};
@@ -15,13 +15,13 @@ use shards::Shards;
 /// samples, the step ends before that thread starts.
 const MIN_BATCH_FOR_PREFETCH: usize = 24;
 
-/// Trains a network mini-batch by mini-batch, in buffers that are allocated once. The result does not
-/// depend on the number of threads.
+/// Trains a network mini-batch by mini-batch, in buffers that are allocated once. The result does
+/// not depend on the number of threads.
 ///
-/// The layers before the first wide dense layer process shards: fixed parts of the mini-batch, each on
-/// one thread. The layers from there on process the whole mini-batch, because each shard would have to
-/// read all their weights and write a gradient as large; wide layers share their work among the
-/// threads. A network that is too small to be shared has no shards and runs on one thread.
+/// The layers before the first wide dense layer process shards: fixed parts of the mini-batch, each
+/// on one thread. The layers from there on process the whole mini-batch, because each shard would
+/// have to read all their weights and write a gradient as large; wide layers share their work among
+/// the threads. A network that is too small to be shared has no shards and runs on one thread.
 pub struct Stepper {
     shards: Shards,
     /// Layers before this one process shards.
@@ -52,7 +52,7 @@ pub struct StepInput<'a> {
     pub x: Batch<'a>,
     /// The targets, shape (samples, outputs).
     pub y: ArrayView2<'a, Real>,
-    pub hyper: &'a Hyper,
+    pub hyper: &'a HyperParameters,
     pub mode: Mode,
     /// Whether to store the gradients for [`Stepper::gradients`]. The trained network is
     /// bit-identical either way.
@@ -66,8 +66,9 @@ const BLOCK: usize = 4096;
 const NOTHING: Option<fn()> = None;
 
 impl Stepper {
-    /// A stepper for mini-batches of up to `batch` samples on up to `threads` threads. A small network
-    /// uses one, or two if mini-batches are large: one trains, the other prefetches.
+    /// A stepper for mini-batches of up to `batch` samples on up to `threads` threads. A small
+    /// network uses one thread, or two if mini-batches are large: one trains, the other prefetches
+    /// the next mini-batch.
     #[must_use]
     pub fn new(network: &Network, batch: usize, threads: usize, optimizer: Optimizer) -> Self {
         let rows = shards::rows(network, batch);
@@ -108,7 +109,7 @@ impl Stepper {
         self.pool.threads()
     }
 
-    /// The threads, for work between two steps.
+    /// The thread pool, for work between two steps.
     pub(crate) fn executor(&mut self) -> Executor<'_> {
         Executor::Pool(&mut self.pool)
     }
@@ -176,7 +177,7 @@ impl Stepper {
     fn sum_and_update(
         &mut self,
         network: &mut Network,
-        hyper: &Hyper,
+        hyper: &HyperParameters,
         samples: usize,
         layers: usize,
     ) {

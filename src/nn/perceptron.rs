@@ -56,8 +56,8 @@ pub fn sigmoid(z: f64) -> f64 {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Circuit {
     inputs: usize,
-    /// The wires that each gate reads. Wires are numbered: the circuit's inputs, then the outputs of
-    /// the gates in order. A gate reads only wires of lower numbers than its output.
+    /// The wires that each gate reads. Wires are numbered: the circuit's inputs, then the outputs
+    /// of the gates in order. A gate reads only wires of lower numbers than its output.
     gates: Vec<[usize; 2]>,
     /// The wires of the circuit's outputs, lowest bit first.
     outputs: Vec<usize>,
@@ -83,8 +83,8 @@ impl Circuit {
         circuit
     }
 
-    /// Adds two numbers of two bits (a₀, a₁, b₀, b₁, lowest bit first) with 14 NAND gates; the sum has
-    /// three bits.
+    /// Adds two numbers of two bits (a₀, a₁, b₀, b₁, lowest bit first) with 14 NAND gates; the sum
+    /// has three bits.
     #[must_use]
     pub fn two_bit_adder() -> Self {
         let mut circuit = Self::new(4);

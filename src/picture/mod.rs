@@ -1,20 +1,20 @@
 //! Grey pictures of digits: normalization to MNIST's format, and distortion.
 //!
-//! Pure functions on pixels, without files. Pictures from files, drawings of the Draw view and pieces
-//! cut out of a line of digits all take this path.
+//! Pure functions on pixels, without files, for pictures from files, drawings of the Draw view, and
+//! digits cut out of a line.
 
-mod damage;
+mod components;
+mod distortion;
 mod drawing;
-mod pieces;
 
-pub use damage::Damage;
+pub use components::{Component, Components};
+pub use distortion::Distortion;
 pub use drawing::Drawing;
-pub use pieces::{Piece, Pieces};
 
 use image::GrayImage;
 use image::imageops::{self, FilterType};
 
-/// Size of a digit's larger side within MNIST's 28 pixels.
+/// Longer side of a digit as a fraction of the image's side: 20 of 28 pixels in MNIST.
 const BOX: f32 = 20.0 / 28.0;
 
 /// A picture as ink on paper, whichever of the two was darker in the file.
@@ -33,8 +33,8 @@ impl Picture {
         Self { width, height, ink: vec![0; width * height] }
     }
 
-    /// One digit as the network's input. A picture that already has the input size is taken as it
-    /// is; any other goes through [`Picture::normalized`].
+    /// One digit as the network's input. A picture that already has the input size is used
+    /// unchanged; any other is normalized by [`Picture::normalized`].
     #[must_use]
     pub fn to_digit(&self, width: usize, height: usize) -> Vec<u8> {
         if (self.width, self.height) == (width, height) {
@@ -43,7 +43,7 @@ impl Picture {
         self.normalized(width, height)
     }
 
-    /// One digit normalized as in MNIST: its larger side is scaled to 20 of 28 pixels with
+    /// One digit normalized as in MNIST: its longer side is scaled to 20 of 28 pixels with
     /// anti-aliasing, then its centre of mass is moved to the centre. `width` and `height` are the
     /// network's input size, above 0.
     #[must_use]
@@ -60,10 +60,10 @@ impl Picture {
         centred(&digit, width, height)
     }
 
-    /// A part of the picture, given as left, top, width, height.
+    /// A rectangle of the picture, given as left, top, width, height.
     ///
     /// # Panics
-    /// If the part reaches outside the picture.
+    /// If the rectangle extends beyond the picture.
     #[must_use]
     pub fn crop(&self, (left, top, width, height): (usize, usize, usize, usize)) -> Self {
         let rows = (top..top + height).map(|row| row * self.width + left);
@@ -91,7 +91,8 @@ impl Picture {
         self.ink.iter().all(|ink| *ink == 0)
     }
 
-    /// The picture reduced by a factor (above 0) in each direction: each square becomes one pixel.
+    /// The picture reduced by a factor (above 0) in each direction: each square of `by` × `by`
+    /// pixels becomes one pixel.
     #[must_use]
     pub fn shrunk(&self, by: usize) -> Self {
         if by == 1 {

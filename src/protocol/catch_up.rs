@@ -1,4 +1,4 @@
-//! Recovers from a snapshot the events that were skipped.
+//! Recovers skipped events from a snapshot.
 
 use super::{Event, RunView};
 
@@ -6,11 +6,11 @@ impl RunView {
     /// The log lines, saved files and outcome of this view that an `earlier` view lacks. A client
     /// that falls behind is sent a snapshot in place of the events it missed.
     #[must_use]
-    pub fn facts_since(&self, earlier: &Self) -> Vec<Event> {
+    pub fn missed_events(&self, earlier: &Self) -> Vec<Event> {
         let saved = added(&earlier.saved, &self.saved).iter().cloned().map(Event::Saved);
-        let said = added(&earlier.log, &self.log).iter().cloned().map(Event::Log);
+        let logged = added(&earlier.log, &self.log).iter().cloned().map(Event::Log);
         let ended = self.outcome.iter().filter(|_| earlier.outcome.is_none());
-        saved.chain(said).chain(ended.cloned().map(Event::Finished)).collect()
+        saved.chain(logged).chain(ended.cloned().map(Event::Finished)).collect()
     }
 }
 

@@ -11,8 +11,8 @@ use super::stats::EpochStats;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Something that happened in a run. Facts are never dropped; samples are (newest wins, at most
-/// ten a second). New variants go to the end.
+/// Something that happened in a run. Facts are never dropped. Samples may be dropped in favour of
+/// newer ones, and are sent at most ten times a second. New variants go to the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     /// Fact: the first event of a run, and the first after each resume.
@@ -167,18 +167,18 @@ impl RunInfo {
     /// from the input size of the network.
     #[must_use]
     pub fn channels(&self) -> usize {
-        // u64 prevents an overflow: the sizes may come from an untrusted session.
+        // u128 prevents an overflow: the sizes may come from an untrusted session.
         let pixels = u128::from(self.image_width) * u128::from(self.image_height);
         let inputs = |layer: &LayerInfo| layer.input.iter().map(|side| u128::from(*side)).product();
         let inputs: u128 = self.layers.first().map_or(0, inputs);
         if self.image_channels == 3 || pixels > 0 && inputs == 3 * pixels { 3 } else { 1 }
     }
 
-    /// The same, without sizes that no picture or network has: image sizes and layers count as
-    /// unknown if a product of theirs exceeds a `u32`. A session may be of another version, or not
-    /// trusted.
+    /// The description without implausible sizes: if the product of the image's sizes or of those
+    /// of any layer exceeds a `u32`, the image's size becomes 0, or all layers are removed. A
+    /// session may be of another version, or not trusted.
     #[must_use]
-    pub fn with_sound_sizes(mut self) -> Self {
+    pub fn with_plausible_sizes(mut self) -> Self {
         let fits = |sides: [u32; 3]| sides.iter().try_fold(1_u32, |n, &side| n.checked_mul(side));
         if fits([self.image_width, self.image_height, 3]).is_none() {
             (self.image_width, self.image_height) = (0, 0);
@@ -190,8 +190,8 @@ impl RunInfo {
         self
     }
 
-    /// The name of a training in its job. Event files of version 0.1.0 have it in the title alone,
-    /// after a dot, which titles of single trainings do not contain.
+    /// The name of a training in its job. Event files of version 0.1.0 have it only in the title,
+    /// after ` · `, which titles of single trainings do not contain.
     #[must_use]
     pub fn name_in_job(&self) -> Option<&str> {
         match &self.kind {
@@ -229,7 +229,7 @@ pub enum Activity {
     /// Measuring costs and accuracies.
     Evaluating,
     Paused,
-    /// Ended; the network still answers probes.
+    /// Ended; probes are still answered.
     Finished,
 }
 
@@ -353,7 +353,8 @@ pub enum Quantity {
     Text(String),
 }
 
-/// A number with at most five significant digits and no trailing zeros.
+/// A number without trailing zeros: five significant digits (but the whole integer part) from 1,
+/// five decimals below 1, and three digits with an exponent below 0.001 and from 10⁷.
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = match self {

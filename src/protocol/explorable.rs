@@ -61,8 +61,8 @@ impl Explorable {
         self.sliders.iter().flat_map(|slider| slider.default.iter().copied()).collect()
     }
 
-    /// One value per slider value, clamped to its range; missing values and NaN become the
-    /// default.
+    /// One value per slider value, clamped to its range; values that are missing or not finite
+    /// become the default.
     #[must_use]
     pub fn fitted(&self, values: &[f64]) -> Vec<f64> {
         let mut given = values.iter().copied();
@@ -84,7 +84,7 @@ impl Explorable {
 }
 
 impl Slider {
-    /// A value clamped to the range; for a choice, rounded to a whole number.
+    /// A value clamped to the range; for a toggle, choice or time step, rounded to a whole number.
     #[must_use]
     pub fn fit(&self, value: f64, default: f64) -> f64 {
         let value = if value.is_finite() { value } else { default };

@@ -18,7 +18,7 @@ pub enum PauseLevel {
 }
 
 impl PauseLevel {
-    /// The state in words.
+    /// The state in one word.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -29,7 +29,7 @@ impl PauseLevel {
     }
 }
 
-/// A parameter that can be changed while the run goes on.
+/// A parameter that can be changed during the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tunable {
     /// Such as `learning_rate`.

@@ -50,7 +50,8 @@ impl EpochStats {
     }
 }
 
-/// Values kept of a section of a series: first, minimum, maximum and last, with their steps.
+/// The values kept of consecutive values of a series: first, minimum, maximum and last, with their
+/// steps.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bucket {
     pub first: (i64, f64),
@@ -64,7 +65,7 @@ pub struct Bucket {
 /// Maximum number of buckets of a series; when it is reached, buckets are merged in pairs.
 const MAX_BUCKETS: usize = 1024;
 
-/// A bounded summary of a metric's values for drawing, and facts folded from every value.
+/// A bounded summary of a metric's values for drawing, and statistics of all values.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MetricSeries {
     buckets: Vec<Bucket>,

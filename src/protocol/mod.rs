@@ -32,7 +32,7 @@ pub use link::{Link, Update};
 pub use live::{GpuUse, Mark, MarkKind, Media, MediaBody, PauseLevel, SystemUse, Tunable};
 pub use metric::{MetricSeries, MetricTable, Metrics};
 pub use probe::{
-    Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, MAX_PROBES, Moment, NO_ANSWER,
+    Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, MAX_PROBES, Moment, NO_PREDICTION,
     PredictionFilter, Probe, ProbeQuery, Tensor,
 };
 pub use reading::{ReadDigit, ReadLine, Reading, Segmentation};

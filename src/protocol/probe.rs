@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const MAX_PROBES: usize = 64;
 
 /// The prediction if the outputs are NaN: it belongs to no class and is not counted.
-pub const NO_ANSWER: u32 = u32::MAX;
+pub const NO_PREDICTION: u32 = u32::MAX;
 
 /// The data that a view requests, and its moment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -114,7 +114,7 @@ pub enum DigitOrder {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Frame {
     pub probe: Probe,
-    /// Completed epochs of the network that answered.
+    /// Completed epochs of the network from which the answer was computed.
     pub epoch: u32,
     /// Completed mini-batches of the next epoch.
     pub batch: u32,
@@ -170,7 +170,7 @@ pub enum Content {
     Gradients {
         layers: Vec<super::stats::LayerStats>,
     },
-    /// The network cannot answer the probe, for this reason.
+    /// The probe cannot be answered, for this reason.
     Unavailable(String),
     /// The test images are being evaluated first: `done` of `total`. The answer follows. Since
     /// protocol 3.
@@ -238,7 +238,7 @@ impl Content {
 pub struct Card {
     pub index: u32,
     pub label: u32,
-    /// [`NO_ANSWER`] if the outputs are NaN.
+    /// [`NO_PREDICTION`] if the outputs are NaN.
     pub prediction: u32,
     /// Activation of the predicted class.
     pub confidence: f32,

@@ -9,7 +9,7 @@ pub struct Reading {
     pub height: u32,
     /// Row-major; 0 is paper, 255 the strongest ink.
     pub ink: Vec<u8>,
-    /// Scale: this many pixels of the file, in each direction, are one pixel of `ink`.
+    /// Downsampling factor: a pixel of `ink` is a square of this many pixels of the file per side.
     pub shrunk: u32,
     /// If a sheet of paper was rectified: the homography from its pixels to those of the file, row
     /// by row without the last value (1).
@@ -28,7 +28,7 @@ pub struct ReadLine {
     pub top: u32,
     pub width: u32,
     pub height: u32,
-    /// Candidate cuts.
+    /// Number of candidate cuts that were tried.
     pub tried: u32,
     /// Best first; never empty.
     pub segmentations: Vec<Segmentation>,
@@ -66,7 +66,7 @@ pub struct ReadDigit {
 }
 
 impl Segmentation {
-    /// The class names joined; names of several letters are separated by spaces.
+    /// The class names joined; separated by spaces if any has several characters.
     #[must_use]
     pub fn text(&self) -> String {
         let one_letter = |digit: &ReadDigit| digit.name.chars().count() == 1;

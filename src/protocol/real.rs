@@ -60,10 +60,10 @@ pub(super) fn images<'de, D: Deserializer<'de>>(
 mod tests {
     use crate::protocol::{Bar, Curve, Event, Figure, FigureBody, LayerStats, Quantity};
 
-    fn figures(nothing: f64) -> Vec<FigureBody> {
-        let curve = Curve { points: vec![(1.0, nothing), (2.0, 0.5)], ..Curve::default() };
-        let bar = Bar { value: nothing, ..Bar::default() };
-        let values = vec![0.25, nothing as f32];
+    fn figures(not_finite: f64) -> Vec<FigureBody> {
+        let curve = Curve { points: vec![(1.0, not_finite), (2.0, 0.5)], ..Curve::default() };
+        let bar = Bar { value: not_finite, ..Bar::default() };
+        let values = vec![0.25, not_finite as f32];
         let (x_label, y_label) = (String::new(), String::new());
         vec![
             FigureBody::Surface {
@@ -88,19 +88,19 @@ mod tests {
 
     #[test]
     fn values_that_are_not_finite_are_nan_after_json() {
-        for nothing in [f64::NAN, f64::INFINITY] {
-            for body in figures(nothing) {
+        for not_finite in [f64::NAN, f64::INFINITY] {
+            for body in figures(not_finite) {
                 let event = Event::Figure(Figure { body, ..Figure::default() });
                 let json = serde_json::to_string(&event).unwrap();
                 assert!(json.contains("null"), "{json}");
                 let back: Event = serde_json::from_str(&json).unwrap();
                 assert_eq!(serde_json::to_string(&back).unwrap(), json);
             }
-            let layer = LayerStats { update_ratio: nothing, dead: 0.5, ..LayerStats::default() };
+            let layer = LayerStats { update_ratio: not_finite, dead: 0.5, ..LayerStats::default() };
             let json = serde_json::to_string(&layer).unwrap();
             let back: LayerStats = serde_json::from_str(&json).unwrap();
             assert!(back.update_ratio.is_nan() && back.dead > 0.0);
-            let json = serde_json::to_string(&Quantity::Number(nothing)).unwrap();
+            let json = serde_json::to_string(&Quantity::Number(not_finite)).unwrap();
             let back: Quantity = serde_json::from_str(&json).unwrap();
             assert!(matches!(back, Quantity::Number(number) if number.is_nan()));
         }

@@ -86,7 +86,7 @@ impl RunView {
             Event::Classified(classified) => self.classified = Some(classified.clone()),
             Event::Metrics(metrics) => self.measure(metrics),
             Event::Output(output) => self.print(output),
-            Event::Described(info) => self.info = Some(info.clone().with_sound_sizes()),
+            Event::Described(info) => self.info = Some(info.clone().with_plausible_sizes()),
             Event::Tunable(tunable) => self.keep_tunable(tunable),
             Event::Mark(mark) => push_bounded(&mut self.marks, mark, Self::MARKS),
             Event::Refused(reason) => {
@@ -117,7 +117,7 @@ impl RunView {
             self.metrics = MetricTable::default();
             self.clock = MetricSeries::default();
         }
-        self.info = Some(info.clone().with_sound_sizes());
+        self.info = Some(info.clone().with_plausible_sizes());
         self.outcome = None;
         self.exit_code = None;
     }
@@ -169,11 +169,11 @@ impl RunView {
         }
     }
 
-    /// A snapshot that a session sent, without frames and sizes that contradict themselves.
+    /// A snapshot that a session sent, without inconsistent frames and implausible sizes.
     /// [`RunView::apply`] checks events in the same way.
     #[must_use]
     pub fn checked(mut self) -> Self {
-        self.info = self.info.map(RunInfo::with_sound_sizes);
+        self.info = self.info.map(RunInfo::with_plausible_sizes);
         self.frames.retain(|_, frame| frame.content.is_consistent());
         self
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// Source of runs and curves for the dashboard. No method blocks on disk access.
+/// Source of runs and curves for the dashboard. Only [`RunSource::edit`] accesses the disk.
 pub trait RunSource: fmt::Debug + Send + Sync {
     /// The current runs.
     fn table(&self) -> Arc<RunTable>;
@@ -15,7 +15,7 @@ pub trait RunSource: fmt::Debug + Send + Sync {
     /// If the text is not a query; the error says why.
     fn filter(&self, query: &str) -> Result<BTreeSet<String>, String>;
 
-    /// The curves of a metric; empty while the runs are being read.
+    /// The curves of a metric; `None` while the runs are being read.
     fn curves(&self, query: &CurveQuery) -> Option<CurveSet>;
 
     /// Histograms, images or texts of a run; `None` while the runs are being read.
@@ -204,7 +204,7 @@ pub struct CurveQuery {
     pub spread: Spread,
     /// TensorBoard's smoothing, from 0 to under 1; applied before thinning.
     pub smoothing: f64,
-    /// The visible part of the x axis; all of it if `None`. The adjacent points are kept as well,
+    /// The visible part of the x axis; `None` for all of it. The adjacent points are kept as well,
     /// so that lines continue to the edge.
     pub range: Option<[f64; 2]>,
     /// The x at which values are read off.

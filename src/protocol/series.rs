@@ -106,7 +106,7 @@ mod tests {
             (0..count).for_each(|value| series.push(value));
             let mut cut = series.up_to(|value| *value < end);
             prop_assert!(cut.points().iter().all(|value| *value < end));
-            // It can be extended like any other.
+            // The cut series can be extended like any other.
             let next = cut.last().map_or(0, |last| last + 1);
             (next..next + more).for_each(|value| cut.push(value));
             prop_assert!(cut.points().windows(2).all(|pair| pair[0] < pair[1]));

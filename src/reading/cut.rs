@@ -6,12 +6,13 @@ use crate::picture::Picture;
 /// Cost, in pixels of full ink, of moving sideways by one column; straight paths through paper are
 /// preferred.
 const SIDEWAYS: f32 = 0.05;
-/// Cost of the distance from the starting column, as a fraction of the height of a digit: a path
-/// can bend around a stroke but does not move to the next gap.
+/// Cost, in pixels of full ink, of staying one column away from the starting column over the height
+/// of a digit: a path can bend around a stroke but does not move to the next gap.
 const AWAY: f32 = 0.8;
 /// Maximum distance from the starting column, as a fraction of the height of a digit.
 const REACH: f32 = 0.25;
-/// Of paths closer together than this fraction of the height of a digit, only the cheapest is kept.
+/// If paths are closer together than this fraction of the height of a digit, only the cheapest is
+/// kept.
 const APART: f32 = 0.1;
 /// Paths that cross more ink than this fraction of the height of a digit run along a stroke and are
 /// dropped.
@@ -41,8 +42,8 @@ impl Cut {
     }
 }
 
-/// The cuts of a line of writing from left to right, including both ends; `digit` is the height of a
-/// digit in pixels.
+/// The cuts of a line of writing from left to right, including both ends; `digit` is the height of
+/// a digit in pixels.
 pub(super) fn cuts(line: &Picture, digit: f32) -> Vec<Cut> {
     let reach = ((REACH * digit).round() as usize).max(1);
     let mut search = CutSearch::new(line, reach, AWAY / digit);
@@ -58,8 +59,8 @@ pub(super) fn cuts(line: &Picture, digit: f32) -> Vec<Cut> {
     kept
 }
 
-/// Indices of the cuts (given with their mean columns) that are the cheapest within `apart` columns;
-/// of equal ones in the same gap, the middle one.
+/// Indices of the cuts (given with their mean columns) that are the cheapest within `apart`
+/// columns; among equally cheap ones in the same gap, the middle one.
 fn valleys(line: &Picture, cuts: &[(f32, Cut)], apart: f32) -> Vec<usize> {
     let mut found = Vec::new();
     let mut at = 0;

@@ -9,17 +9,20 @@ use crate::model::Model;
 use crate::picture::Picture;
 use crate::protocol::{ReadDigit, ReadLine, Reading, Segmentation};
 
-/// Digits lower than this fraction of the highest are dirt.
+/// Digits whose height is below this fraction of the tallest are treated as dirt.
 const LOW: f32 = 0.5;
 /// Ink wider than this many times its height may be several digits.
 const WIDE: f32 = 1.3;
-/// Ink wider than this many times its height is not a single digit.
+/// Ink wider than this many times its height is several digits if its strength as a single digit is
+/// below 0.5.
 const WIDER: f32 = 1.6;
-/// If all digits are stronger than this, ink wider than `SQUARE` times its height is several digits.
+/// Ink on one line that is wider than `SQUARE` times its height is several digits if none of them
+/// is dirt, the strength of each is at least `CLEAR`, and its strength as a single digit is below
+/// 0.3.
 const CLEAR: f32 = 0.75;
 const SQUARE: f32 = 0.8;
-/// Ink with this strength as a single digit is one, if the reading as several is weaker than
-/// `DOUBTFUL`.
+/// Ink is a single digit if its strength as one is at least `STRONG`, and the confidence of the
+/// reading as several is below `DOUBTFUL`.
 const STRONG: f32 = 0.9;
 const DOUBTFUL: f32 = 0.8;
 /// Weight of every interpretation but the first.

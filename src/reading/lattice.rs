@@ -18,7 +18,8 @@ pub(super) struct LatticeStep {
 /// The `count` paths from the first to the last of `nodes` nodes with the highest total scores,
 /// best first. Dynamic programming that keeps the best paths to each node.
 pub(super) fn best_paths(steps: &[LatticeStep], nodes: usize, count: usize) -> Vec<Path> {
-    // For each path to a node: its score, its last step, and the rank of the path to that step's start.
+    // For each path to a node: its score, its last step, and the rank of the path to that step's
+    // start.
     let mut paths: Vec<Vec<(f64, usize, usize)>> = vec![Vec::new(); nodes];
     let mut order: Vec<usize> = (0..steps.len()).collect();
     order.sort_by_key(|&step| steps[step].to);

@@ -1,17 +1,17 @@
 //! Groups pieces of ink into lines of writing.
 
 use super::{MAX_PIECES, ReadingError};
-use crate::picture::{Piece, Pieces};
+use crate::picture::{Component, Components};
 
 /// Pieces smaller than this fraction of a digit's height, in both directions, are specks.
 const SPECK: f64 = 0.25;
 /// Pieces belong to one digit if they overlap horizontally by this fraction of the narrower one.
 const OVERLAP: f64 = 0.6;
 
-/// Pieces that are above each other.
+/// Pieces of ink above each other that form one digit.
 #[derive(Clone, Debug)]
 struct PieceGroup {
-    pieces: Vec<Piece>,
+    pieces: Vec<Component>,
     left: usize,
     top: usize,
     right: usize,
@@ -19,7 +19,7 @@ struct PieceGroup {
 }
 
 /// The height of a digit: the ink-weighted median of the heights of the pieces.
-pub(super) fn digit_height(pieces: &[Piece]) -> usize {
+pub(super) fn digit_height(pieces: &[Component]) -> usize {
     let mut heights: Vec<(usize, u64)> = pieces.iter().map(|p| (p.height(), p.ink)).collect();
     heights.sort_unstable_by(|a, b| b.cmp(a));
     let half = heights.iter().map(|(_, ink)| ink).sum::<u64>() / 2;
@@ -35,7 +35,9 @@ pub(super) fn digit_height(pieces: &[Piece]) -> usize {
 ///
 /// # Errors
 /// If there are too many pieces for a page of writing.
-pub(super) fn lines(mut pieces: Pieces) -> Result<(Pieces, Vec<Vec<Piece>>), ReadingError> {
+pub(super) fn lines(
+    mut pieces: Components,
+) -> Result<(Components, Vec<Vec<Component>>), ReadingError> {
     let least = SPECK * digit_height(&pieces.list) as f64;
     pieces.retain(|piece| piece.width().max(piece.height()) as f64 >= least);
     let found = pieces.list.len();
@@ -48,7 +50,7 @@ pub(super) fn lines(mut pieces: Pieces) -> Result<(Pieces, Vec<Vec<Piece>>), Rea
     Ok((pieces, lines.into_iter().map(flat).collect()))
 }
 
-/// Merges groups that belong together until none are left.
+/// Merges groups until no two of them belong together.
 fn join(mut groups: Vec<PieceGroup>) -> Vec<PieceGroup> {
     let mut done: Vec<PieceGroup> = Vec::with_capacity(groups.len());
     while let Some(mut group) = groups.pop() {
@@ -77,8 +79,8 @@ fn group_lines(mut groups: Vec<PieceGroup>) -> Vec<Vec<PieceGroup>> {
 }
 
 impl PieceGroup {
-    fn of(piece: Piece) -> Self {
-        let Piece { left, top, right, bottom, .. } = piece;
+    fn of(piece: Component) -> Self {
+        let Component { left, top, right, bottom, .. } = piece;
         Self { pieces: vec![piece], left, top, right, bottom }
     }
 

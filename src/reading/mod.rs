@@ -17,7 +17,7 @@ mod verdict;
 
 use crate::data::{Images, Scan};
 use crate::model::{Answer, Model};
-use crate::picture::{Picture, Piece, Pieces};
+use crate::picture::{Component, Components, Picture};
 use crate::protocol::{ReadDigit, ReadLine, Reading, Segmentation};
 use cut::Cut;
 use lattice::LatticeStep;
@@ -38,7 +38,7 @@ const CONFIDENT: f32 = 0.85;
 const ENOUGH: usize = 30;
 
 /// Maximum number of separate pieces of ink, because finding lines takes quadratic time. A page of
-/// small writing has a tenth of it, a halftone picture many times as many.
+/// small writing has about 500, a halftone picture many times the limit.
 const MAX_PIECES: usize = 5000;
 
 /// Why a picture cannot be read.
@@ -58,9 +58,9 @@ pub enum ReadingError {
 
 /// All candidate digits of a picture.
 #[derive(Clone, Debug)]
-pub struct Sheet {
+pub struct PageCandidates {
     picture: Picture,
-    /// Scale: each pixel is a square of this many pixels of the given picture per side.
+    /// Each pixel of `picture` is a square of `shrunk` × `shrunk` pixels of the given picture.
     shrunk: usize,
     lines: Vec<TextLine>,
 }
@@ -92,7 +92,7 @@ pub fn read(model: &Model, scan: &Scan) -> Result<Reading, ReadingError> {
 /// # Errors
 /// As [`read`].
 pub fn read_picture(model: &Model, picture: &Picture) -> Result<Reading, ReadingError> {
-    let sheet = Sheet::of(picture)?;
+    let sheet = PageCandidates::of(picture)?;
     let answers = model.answer(&sheet.images(model.image));
     if answers.iter().any(|answer| answer.outputs.iter().any(|output| output.is_nan())) {
         return Err(ReadingError::NotNumbers);
@@ -112,16 +112,16 @@ fn best_digits(reading: &Reading) -> impl Iterator<Item = &ReadDigit> {
     reading.lines.iter().filter_map(|line| line.segmentations.first()).flat_map(|one| &one.digits)
 }
 
-impl Sheet {
+impl PageCandidates {
     /// Finds all candidate cuts of a picture. Large writing is scaled down first.
     ///
     /// # Errors
     /// If there are too many pieces of ink for a page of writing.
     pub fn of(picture: &Picture) -> Result<Self, ReadingError> {
-        let shrunk = (lines::digit_height(&Pieces::of(picture).list) / ENOUGH).max(1);
+        let shrunk = (lines::digit_height(&Components::of(picture).list) / ENOUGH).max(1);
         let picture = picture.shrunk(shrunk);
-        let (pieces, lines) = lines::lines(Pieces::of(&picture))?;
-        let line = |members: Vec<Piece>| {
+        let (pieces, lines) = lines::lines(Components::of(&picture))?;
+        let line = |members: Vec<Component>| {
             let (alone, place) = pieces.cut_out(&picture, &members);
             TextLine::of(&alone, place, lines::digit_height(&members))
         };
@@ -138,7 +138,7 @@ impl Sheet {
         Images { width, height, channels: 1, pixels, labels }
     }
 
-    /// Chooses the segmentations from the model's predictions for [`Sheet::images`].
+    /// Chooses the segmentations from the model's predictions for [`PageCandidates::images`].
     ///
     /// # Panics
     /// If the numbers of predictions and images differ.

@@ -1,7 +1,7 @@
 //! Candidate pieces: the ink between two cuts.
 
 use super::cut::Cut;
-use crate::picture::{Picture, Pieces};
+use crate::picture::{Components, Picture};
 
 /// Components with less than this fraction of the ink between two cuts belong to a neighbouring
 /// digit.
@@ -64,7 +64,7 @@ pub(super) fn widest_gap(picture: &Picture) -> usize {
 }
 
 fn remove_splinters(cut: &mut Picture) {
-    let pieces = Pieces::of(cut);
+    let pieces = Components::of(cut);
     if pieces.list.len() < 2 {
         return;
     }

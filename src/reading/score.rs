@@ -10,8 +10,8 @@ const TEMPERATURE: f64 = 1.5;
 const MIN_CONFIDENCE: f64 = 2e-4;
 /// Penalty for ink that is cut through, per height of a digit.
 const PARTED: f64 = 3.0;
-/// Penalties for pieces wider than `WIDE`, lower than `LOW` or narrower than `THIN`, per unit beyond;
-/// all in heights of a digit.
+/// Penalties for pieces wider than `WIDE`, lower than `LOW` or narrower than `THIN`, per unit
+/// beyond; all in heights of a digit.
 const WIDE: f64 = 0.95;
 const TOO_WIDE: f64 = 6.0;
 const LOW: f64 = 0.7;

@@ -56,9 +56,9 @@ fn predict(model: &Model, pixels: Vec<u8>, digits: usize) -> Recognition {
 #[must_use]
 pub fn recognize_image(model: &Model, images: Images) -> Recognition {
     let mut answer = model.answer(&images).swap_remove(0);
-    let something = verdict(model, &answer);
+    let prediction = verdict(model, &answer);
     let (index, name, strength) =
-        (something.answer, something.name.to_string(), something.strength);
+        (prediction.answer, prediction.name.to_string(), prediction.strength);
     let unsure = strength < SURE;
     (answer.answer, answer.name, answer.strength) = (index, name, strength);
     Recognition { answer, pixels: images.pixels, digits: 1, unsure }

@@ -22,7 +22,7 @@ fn model(names: &[&str]) -> Model {
 /// confident of all candidates.
 fn positions(picture: &Picture) -> Vec<Vec<(u32, u32)>> {
     let model = model(&["0", "1"]);
-    let sheet = Sheet::of(picture).unwrap();
+    let sheet = PageCandidates::of(picture).unwrap();
     let outputs = vec![1.0, 0.0];
     let sure = Answer { answer: 0, name: "0".into(), strength: 1.0, outputs, votes: Vec::new() };
     let answers = vec![sure; sheet.images(model.image).len()];
@@ -77,8 +77,8 @@ fn the_class_none_is_never_predicted() {
     let outputs = vec![0.1, 0.7, 0.2];
     let answer =
         Answer { answer: 1, name: "none".into(), strength: 0.7, outputs, votes: Vec::new() };
-    let said = verdict(&model, &answer);
-    assert_eq!((said.answer, said.name, said.second), (2, "8", Some(("none", 0.7))));
+    let found = verdict(&model, &answer);
+    assert_eq!((found.answer, found.name, found.second), (2, "8", Some(("none", 0.7))));
 }
 
 #[test]

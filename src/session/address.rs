@@ -1,5 +1,6 @@
-//! The location of a run's socket. It is in the run's directory and not under `XDG_RUNTIME_DIR`,
-//! which the system removes at the last logout, which a run must survive.
+//! The path of a run's socket. It is in the run's directory and not under `XDG_RUNTIME_DIR`,
+//! because the system removes that directory at the user's last logout, and a run must survive the
+//! logout.
 
 use super::names;
 use super::place::{PlaceError, at};
@@ -60,8 +61,8 @@ fn fits(socket: &Path) -> bool {
     socket.as_os_str().len() <= MAX_LENGTH
 }
 
-/// Whether [`RunDir::place_socket`] could have chosen this path. Anybody who can write the file
-/// could otherwise have another file removed or replaced by a socket.
+/// Whether [`RunDir::place_socket`] could have chosen this path. Without this check, anybody who
+/// can write the address file could have another file removed or replaced by a socket.
 fn is_private(address: &Path) -> bool {
     let uid = rustix::process::geteuid().as_raw();
     let name = address.file_name().and_then(OsStr::to_str);

@@ -73,8 +73,8 @@ impl From<RunHandle> for ProbeChannels {
     }
 }
 
-/// Opens the network of the last checkpoint, or the ensemble, with a note if what is shown is not the
-/// whole. The error says why there is none.
+/// Opens the network of the last checkpoint, or the saved ensemble. Returns a note if only one
+/// network of an unfinished ensemble can be shown. The error says why nothing can be opened.
 fn reopen(run: &RunDir, view: &RunView) -> Result<(ProbeChannels, Option<String>), LogLine> {
     let log_line = |level, text| LogLine { level, text };
     let channels = match RunRecord::read(run).map(|record| record.task) {
@@ -85,7 +85,7 @@ fn reopen(run: &RunDir, view: &RunView) -> Result<(ProbeChannels, Option<String>
         Ok(SessionTask::Command(_) | SessionTask::Script(_)) => {
             open_predictions(run).map_err(|text| log_line(LogLevel::Info, text))
         }
-        // Before the vote, a file of this name belongs to another ensemble.
+        // An ensemble is saved after its vote; until then, this file belongs to another ensemble.
         Ok(SessionTask::Ensemble { training, .. }) if has_voted(view) => {
             let file = training.save.unwrap_or_else(|| run.model());
             open_saved(&file).map(ProbeChannels::from).map_err(|error| {
@@ -118,7 +118,9 @@ fn open_predictions(run: &RunDir) -> Result<ProbeChannels, String> {
         .ok_or("the command has ended; its output is kept, and it reported no predictions")?;
     let step = u32::try_from(predictions.step.max(0)).unwrap_or(u32::MAX);
     let answer = move |probe: Probe| {
-        let none = || Content::Unavailable("the script has ended and answers no more".into());
+        let none = || {
+            Content::Unavailable("the script has ended; only its predictions are available".into())
+        };
         let content = predictions.answer(&probe.what).unwrap_or_else(none);
         Frame { probe, epoch: 0, batch: step, content }
     };
@@ -127,11 +129,11 @@ fn open_predictions(run: &RunDir) -> Result<ProbeChannels, String> {
 
 /// Answers probes on a thread.
 fn answer_probes(answer: impl Fn(Probe) -> Frame + Send + 'static) -> io::Result<ProbeChannels> {
-    let (commands, asked) = unbounded();
+    let (commands, received) = unbounded();
     let (sent, events) = unbounded();
     let frame = move |probe| Event::Frame(Box::new(answer(probe)));
     thread::Builder::new().name("nntop-answers".into()).spawn(move || {
-        for command in asked {
+        for command in received {
             let Command::Watch(probes) = command else { continue };
             if probes.into_iter().any(|probe| sent.send(frame(probe)).is_err()) {
                 return;
@@ -150,7 +152,7 @@ fn network_shown(spec: &Spec, view: &RunView) -> u64 {
     view.info.as_ref().map_or(0, |info| info.seed.wrapping_sub(spec.seed))
 }
 
-/// Opens the network of the last checkpoint in a directory. The error says why there is none.
+/// Opens the network of the last checkpoint in a directory. The error says why that failed.
 fn open_checkpoint(checkpoints: &Path) -> Result<ProbeChannels, String> {
     open_run(checkpoints)
         .map(ProbeChannels::from)

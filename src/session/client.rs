@@ -26,7 +26,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 const SOCKET_TIMEOUT: Duration = Duration::from_secs(3);
 /// Interval between attempts to connect.
 const RETRY: Duration = Duration::from_millis(10);
-/// Capacity of the queue of received updates. Once it is full, the session skips this client.
+/// Capacity of the queue of received updates. While it is full, the socket is not read, and the
+/// session skips this client once its own queue is full, too.
 const QUEUE: usize = 64;
 
 /// Why a connection to a session failed.
@@ -73,7 +74,7 @@ pub fn attach(run: &RunDir, attachment: Attachment) -> Result<Connection, Connec
 ///
 /// # Errors
 /// As [`attach`].
-pub fn visit(run: &RunDir) -> Result<Connection, ConnectError> {
+pub fn connect_briefly(run: &RunDir) -> Result<Connection, ConnectError> {
     connect_as(run, &ClientHello { brief: true, ..ClientHello::new(Attachment::Control) })
 }
 

@@ -13,7 +13,7 @@ pub struct CommandSpec {
     pub cwd: PathBuf,
     /// Environment variables to set.
     pub env: Vec<(String, String)>,
-    /// Bytes of output that are kept on disk, and as many of events.
+    /// Maximum size of the stored output in bytes, and also of the event file.
     pub log_limit: u64,
     /// Number of the signal that asks the command to end.
     pub stop_signal: i32,

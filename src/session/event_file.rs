@@ -12,7 +12,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use thinning::{Survey, ThinningResult};
+use thinning::{EventSurvey, ThinningResult};
 
 /// Maximum number of bytes that are buffered while the disk is full; later events are dropped.
 const MAX_WAITING: usize = 16 << 20;
@@ -32,15 +32,15 @@ struct TimedEvent<E> {
 }
 
 /// The event file of a run, one JSON object per line. It is only appended to until it reaches its
-/// limit. What was written survives the end of the process, and after the end of an epoch also a
-/// power failure.
+/// limit. Written events survive a crash of the process. At the end of an epoch the file is synced
+/// to disk, but not more often than every 250 ms, so that they also survive a power failure.
 #[derive(Debug)]
 pub struct EventFile {
     path: PathBuf,
     file: File,
     /// Bytes in the file.
     length: u64,
-    /// Bytes that the file may take; all that it needs if `None`.
+    /// Maximum size of the file in bytes; `None` is unlimited.
     limit: Option<u64>,
     /// The length at which metrics are thinned.
     thin_at: u64,
@@ -93,10 +93,10 @@ impl EventFile {
         })
     }
 
-    /// Limits the file to about `bytes`, including the copy that is made while it is thinned: older
-    /// metrics are thinned when it becomes longer. Of every metric the first, smallest, largest and
-    /// last value stay, and other events stay as far as a [`RunView`] keeps them, also if those
-    /// alone take more.
+    /// Limits the file, together with the copy that is written while it is thinned, to about
+    /// `bytes`. When it becomes longer, older metrics are thinned; the first, smallest, largest and
+    /// last value of each metric stay. Other events stay if a [`RunView`] keeps them, even if they
+    /// alone exceed the limit.
     #[must_use]
     pub fn with_limit(mut self, bytes: u64) -> Self {
         self.limit = Some(bytes);
@@ -117,8 +117,8 @@ impl EventFile {
     /// # Errors
     /// If the disk is full. The event waits and is written with a later one.
     pub fn append(&mut self, event: &Event) -> io::Result<()> {
-        let passing = event.is_sample() || matches!(event, Event::StatusChanged(_));
-        if passing || !self.reported.accept(event) {
+        let transient = event.is_sample() || matches!(event, Event::StatusChanged(_));
+        if transient || !self.reported.accept(event) {
             return Ok(());
         }
         match event {
@@ -148,8 +148,8 @@ impl EventFile {
         let Some(limit) = self.limit else { return Ok(()) };
         // If it fails, it is tried again when the file has grown.
         self.thin_at = self.length + limit / 8;
-        let mut survey = Survey::default();
-        let whole = At { file: &self.file, offset: 0 };
+        let mut survey = EventSurvey::default();
+        let whole = ReadAt { file: &self.file, offset: 0 };
         for_each_line(whole, |line| {
             survey.push(serde_json::from_slice(line).ok(), line.len() as u64);
         })?;
@@ -158,7 +158,7 @@ impl EventFile {
             let mut copy = BufWriter::new(copy);
             let mut keep = keep.iter();
             let mut result = Ok(());
-            for_each_line(At { file: &self.file, offset: 0 }, |line| {
+            for_each_line(ReadAt { file: &self.file, offset: 0 }, |line| {
                 if keep.next() == Some(&true) && result.is_ok() {
                     result = copy.write_all(line);
                 }
@@ -269,13 +269,13 @@ impl EarlierReports {
     }
 }
 
-/// The length at which a file with a limit is thinned, both in bytes. With the copy, which is
-/// [`thinned_to`] long, that is just within the limit.
+/// The length at which a file is thinned, for a limit in bytes. Together with the copy, whose
+/// length is [`thinned_to`], this is 24/25 of the limit.
 fn thinned_from(limit: u64) -> u64 {
     limit / 5 * 3
 }
 
-/// The length that a file with a limit has after it was thinned, both in bytes.
+/// The length to which a file is thinned, for a limit in bytes.
 fn thinned_to(limit: u64) -> u64 {
     limit / 25 * 9
 }
@@ -290,13 +290,13 @@ fn ignore_unsupported(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::InvalidInput { Ok(()) } else { Err(error) }
 }
 
-/// Reads an open file from an offset, whatever its own position.
-struct At<'a> {
+/// Reads an open file from an offset, independently of its file position.
+struct ReadAt<'a> {
     file: &'a File,
     offset: u64,
 }
 
-impl Read for At<'_> {
+impl Read for ReadAt<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read_at(buffer, self.offset)?;
         self.offset += count as u64;
@@ -304,8 +304,8 @@ impl Read for At<'_> {
     }
 }
 
-/// Calls `take` with every line, including its end; returns whether the last one is complete. Reading
-/// stops at a line of more than [`MAX_LINE`] bytes, which this program did not write.
+/// Calls `take` with every line, including its end; returns whether the last one is complete.
+/// Reading stops at a line of more than [`MAX_LINE`] bytes, which this program did not write.
 fn for_each_line(input: impl Read, mut take: impl FnMut(&[u8])) -> io::Result<bool> {
     let mut input = BufReader::with_capacity(1 << 16, input);
     let mut line = Vec::new();

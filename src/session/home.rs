@@ -105,7 +105,7 @@ impl Home {
             }
         }
         self.make()?;
-        self.sweep();
+        self.remove_unfinished();
         let draft = self.draft()?;
         let filled = fill(&draft.run);
         let named = filled.and_then(|()| Ok(self.publish(&draft.run, name)?));
@@ -157,7 +157,7 @@ impl Home {
     }
 
     /// Removes incomplete runs of killed processes.
-    fn sweep(&self) {
+    fn remove_unfinished(&self) {
         for entry in fs::read_dir(&self.runs).into_iter().flatten().flatten() {
             let hidden = entry.file_name().to_str().is_some_and(|n| n.starts_with(atomic::PREFIX));
             let run = RunDir::at(entry.path());
@@ -166,7 +166,7 @@ impl Home {
                 let _ = run.remove();
             }
         }
-        atomic::sweep(&self.runs);
+        atomic::remove_abandoned(&self.runs);
     }
 
     /// All runs, sorted by name; empty if the directory does not exist.

@@ -233,7 +233,8 @@ impl Publisher {
                     watched.insert(probe);
                 }
                 subscriber.due.retain(|probe| watched.contains(probe));
-                // A probe that another client watches has an answer, which may not change for long.
+                // Another client may watch the same probe: its answer is sent now, because the next
+                // one may not come for a long time.
                 let new: Vec<Probe> = watched.difference(&subscriber.watched).cloned().collect();
                 subscriber.watched = watched;
                 for probe in &new {

@@ -19,7 +19,7 @@ mod status;
 pub mod wire;
 
 pub use browse::browse;
-pub use client::{ConnectError, Connection, attach, visit};
+pub use client::{ConnectError, Connection, attach, connect_briefly};
 pub use command_spec::{CommandSpec, ScriptSpec};
 pub use event_file::{EventFile, checkpoint_of, for_each_event, replay};
 pub use home::Home;

@@ -15,7 +15,8 @@ pub enum PlaceError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error(
-        "`{0}` cannot be a run's name, which is a directory's and typed in shells: give up to 40 of the letters a to z and A to Z, digits, `-`, `_` and `.`, the first a letter or digit"
+        "`{0}` is not a valid run name: use up to 40 letters (a-z, A-Z), digits, `-`, `_` and `.`, \
+         starting with a letter or digit"
     )]
     Name(String),
     #[error(
@@ -33,13 +34,14 @@ pub enum PlaceError {
     )]
     Owner { path: PathBuf, owner: u32, user: u32 },
     #[error(
-        "{}: is not a private directory of this user, so no socket is put there; remove it", path.display()
+        "{}: is not a private directory of this user, so it cannot hold the socket; remove it",
+        path.display()
     )]
     Foreign { path: PathBuf },
 }
 
-/// Refuses a directory of another user, who could make this one (root, for example) follow paths of
-/// their choice.
+/// Refuses a directory of another user, who could place symbolic links in it that this user (root,
+/// for example) would follow.
 pub(super) fn check_owner(dir: &Path) -> Result<(), PlaceError> {
     let owner = std::fs::metadata(dir).map_err(at(dir))?.uid();
     let user = rustix::process::geteuid().as_raw();

@@ -126,8 +126,8 @@ impl SessionTask {
         matches!(self, Self::Training(_) | Self::Ensemble { .. })
     }
 
-    /// Maximum size of the event file in bytes; `None` for trainings of nntop, which report once per
-    /// epoch.
+    /// Maximum size of the event file in bytes; `None` for trainings of nntop, which report once
+    /// per epoch.
     pub(super) fn event_limit(&self) -> Option<u64> {
         match self {
             Self::Command(spec) => Some(spec.log_limit),

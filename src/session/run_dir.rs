@@ -52,7 +52,7 @@ impl RunDir {
         self.path.join("events.old.jsonl")
     }
 
-    /// The log for people.
+    /// The human-readable log.
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.path.join("log")

@@ -1,4 +1,4 @@
-//! The status of a run, in a line.
+//! The status of a run, as `nntop ls` lists it.
 
 use super::client::{self, ConnectError};
 use super::event_file::replay;
@@ -86,13 +86,13 @@ pub struct RunSummary {
     pub id: String,
     pub name: String,
     pub state: RunState,
-    /// Whether its session process lives.
+    /// Whether its session process is running.
     pub live: bool,
     /// The process of a live session.
     pub pid: Option<u32>,
     /// For an experiment, the network that is being trained.
     pub network: String,
-    /// The spec, each value under its name in a spec file; empty for an experiment.
+    /// The values of the spec, by their names in a spec file; empty for an experiment.
     pub recipe: Map<String, Value>,
     /// Number of networks that vote: 1 unless it is an ensemble.
     pub networks: u32,
@@ -120,8 +120,8 @@ pub struct RunSummary {
     /// What `nntop resume` does after an interruption; follows the command in a sentence.
     #[serde(skip)]
     pub on_resume: &'static str,
-    /// Why the state is unknown, why the run failed and where its model was saved, or what cannot
-    /// be written at the moment.
+    /// Why the state is unknown or the run failed; for a run that has not ended, its last log line
+    /// if that is an error, such as a full disk.
     pub problem: Option<String>,
 }
 

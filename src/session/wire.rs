@@ -45,8 +45,8 @@ pub struct ClientHello {
     /// ended.
     #[serde(default)]
     pub glance: bool,
-    /// The client sends one command, waits for its effect and leaves. Places are reserved for such
-    /// clients, which are disconnected after a minute.
+    /// The client sends one command, waits for its effect and disconnects. Places are reserved for
+    /// such clients, which are disconnected after a minute at the latest.
     #[serde(default)]
     pub brief: bool,
 }
@@ -73,7 +73,8 @@ pub struct SessionHello {
     pub protocol: u32,
     /// Process id of the session.
     pub pid: u32,
-    /// Number of clients that were attached before this one, not counting short visits.
+    /// Number of clients that were attached before this one, not counting those that only read the
+    /// status.
     pub clients: u32,
     /// Why this client is refused, if it is.
     #[serde(default)]

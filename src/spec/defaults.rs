@@ -115,7 +115,7 @@ impl Spec {
         }
         if !given.eta {
             self.eta = self.usual_rate(&architecture, plain);
-            // If nothing else was chosen, the rate is the book's, too.
+            // The book's rate for a network of chapter 1 is not reported.
             if !plain || (self.eta - usual.eta).abs() > f64::EPSILON {
                 chosen.push(ChosenDefault::new("eta", self.eta.to_string()));
             }
@@ -160,7 +160,9 @@ impl Spec {
             (_, Cost::Quadratic) if plain => 3.0,
             (_, Cost::CrossEntropy) if plain => 0.5,
             // Larger steps kill rectified linear units (chapter 6 uses this rate).
-            (_, _) if self.activation == Activation::Relu && architecture.has_maps() => 0.03,
+            (_, _) if self.activation == Activation::Relu && architecture.uses_image_shape() => {
+                0.03
+            }
             (_, _) if self.activation != Activation::Sigmoid => 0.1,
             // The derivative of a sigmoid is at most a quarter, so gradients are smaller.
             (_, _) => 0.3,
@@ -289,7 +291,7 @@ mod tests {
 
     #[test]
     fn chosen_defaults_do_not_depend_on_the_values_they_replace() {
-        let astray = Spec { eta: 100.0, batch: 50_000, ..Spec::default() };
-        assert!((astray.as_chosen().eta - 3.0).abs() < 1e-12);
+        let unusual = Spec { eta: 100.0, batch: 50_000, ..Spec::default() };
+        assert!((unusual.as_chosen().eta - 3.0).abs() < 1e-12);
     }
 }

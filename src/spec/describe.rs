@@ -81,7 +81,7 @@ fn schedule(spec: &Spec) -> String {
         Schedule::HalveOnPlateau { patience, stop_at } => {
             format!("η halves after {patience} epochs without improvement, down to 1/{stop_at}")
         }
-        Schedule::Linear => "η falls in a straight line to 0".to_owned(),
+        Schedule::Linear => "η decreases linearly to 0".to_owned(),
     };
     match spec.early_stopping {
         EarlyStopping::Never => schedule,

@@ -25,8 +25,8 @@ pub static PRESETS: &[Preset] = &[
     },
     Preset {
         name: "best",
-        about: "six networks that vote, trained on distorted digits: the most accurate that an \
-                hour of two cores allows",
+        about: "six networks that vote, trained on distorted digits: the most accurate that can \
+                be trained in an hour on two cores",
         networks: 6,
         spec: best,
     },

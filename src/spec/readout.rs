@@ -1,7 +1,7 @@
 //! The meaning of outputs: targets from labels, predictions from outputs.
 
 use crate::nn::Real;
-use crate::protocol::NO_ANSWER;
+use crate::protocol::NO_PREDICTION;
 use ndarray::{ArrayView1, ArrayViewMut1};
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ pub enum Readout {
     OneHot,
     /// The label in binary, one output per bit, lowest bit first (the question of section 1.4).
     Binary,
-    /// One output: whether it is this class; yes if at least 0.5 (section 1.6).
+    /// One output: whether the image is of this class; at least 0.5 means yes (section 1.2).
     Is(u8),
 }
 
@@ -74,11 +74,11 @@ impl Readout {
 
     /// The prediction for outputs `a` of shape (outputs): a class for `OneHot` (the first maximum),
     /// the number whose bits are the outputs ≥ 0.5 for `Binary` (possibly beyond the classes), 1
-    /// (yes) or 0 (no) for `Is`. [`NO_ANSWER`] if an output is NaN.
+    /// (yes) or 0 (no) for `Is`. [`NO_PREDICTION`] if an output is NaN.
     #[must_use]
     pub fn predict(self, a: ArrayView1<Real>) -> u32 {
         if a.iter().any(|a| a.is_nan()) {
-            return NO_ANSWER;
+            return NO_PREDICTION;
         }
         match self {
             Self::OneHot => {
@@ -162,7 +162,7 @@ mod tests {
     fn nan_outputs_give_no_prediction() {
         for a in [array![Real::NAN, Real::NAN], array![1.0, Real::NAN], array![Real::NAN, 1.0]] {
             for readout in [Readout::OneHot, Readout::Binary, Readout::Is(0)] {
-                assert_eq!(readout.predict(a.view()), NO_ANSWER);
+                assert_eq!(readout.predict(a.view()), NO_PREDICTION);
             }
         }
     }

@@ -44,14 +44,14 @@ pub struct Spec {
     pub train_size: Option<u32>,
     /// Also train on the validation images, for a recipe that was already chosen on them.
     pub all_images: bool,
-    /// Test-time augmentation: a saved model averages its outputs for each image and for the image shifted
-    /// by a pixel in each direction.
+    /// Test-time augmentation: a saved model averages its outputs for each image and for the image
+    /// shifted by a pixel in each direction.
     pub test_time_shifts: bool,
     pub seed: u64,
     /// Number of threads, by default one per core. Does not change the result.
     pub threads: Option<u32>,
-    /// A data set to use instead of the embedded MNIST: a file or directory in one of the formats of
-    /// [`crate::data::READABLE`].
+    /// A data set to use instead of the embedded MNIST: a file or directory in one of the formats
+    /// of [`crate::data::READABLE`].
     pub data: Option<PathBuf>,
     /// Width and height to which the images of `data` are scaled; by default their own, or the most
     /// frequent.
@@ -136,7 +136,8 @@ pub enum Expansion {
     Shifts,
     /// Rotation by at most this number of degrees, different in each epoch.
     Rotation(f64),
-    /// Scaling of width and height by factors that differ from 1 by at most this, different in each epoch.
+    /// Scaling of width and height by factors that differ from 1 by at most this, different in each
+    /// epoch.
     Scaling(f64),
     /// Translation by at most this number of pixels, different in each epoch.
     Translation(f64),

@@ -24,9 +24,9 @@ mod tests {
             ("epochs = \n", "line 1, column ", ""),
             ("tempo = 3\n", "line 1, column 1: ", "unknown field `tempo`"),
         ] {
-            let said = toml_problem(text, &toml::from_str::<Spec>(text).unwrap_err());
-            assert!(said.starts_with(place) && said.contains(problem), "{said}");
-            assert_eq!(said.lines().count(), 1, "{said}");
+            let found = toml_problem(text, &toml::from_str::<Spec>(text).unwrap_err());
+            assert!(found.starts_with(place) && found.contains(problem), "{found}");
+            assert_eq!(found.lines().count(), 1, "{found}");
         }
     }
 }

@@ -34,7 +34,7 @@ pub enum SpecError {
         "{argument} {found}: the checkpoint was made with {kept}; only epochs and threads may change on resuming"
     )]
     Resume { argument: String, found: String, kept: String },
-    #[error("the data set {data} has no {what}; it needs some of each of training and test images")]
+    #[error("the data set {data} has no {what}; it needs both training and test images")]
     Data { data: String, what: &'static str },
 }
 
@@ -79,7 +79,7 @@ impl Spec {
         let eta = self.eta;
         check(eta.is_finite() && eta > 0.0, "eta", eta, "a number above 0")?;
         let lambda = self.regularizer.lambda;
-        check(lambda.is_finite() && lambda >= 0.0, "lambda", lambda, "a number from 0 on")?;
+        check(lambda.is_finite() && lambda >= 0.0, "lambda", lambda, "a number of at least 0")?;
         fraction(self.momentum, "momentum")?;
         fraction(self.dropout, "dropout")?;
         let with_momentum = matches!(self.optimizer, Optimizer::Momentum | Optimizer::Nesterov);
@@ -128,7 +128,7 @@ impl Spec {
             "cost",
             "cross-entropy",
             "quadratic or log-likelihood with these outputs: the cross-entropy needs outputs \
-             between 0 and 1, as sigmoid neurons give them",
+             between 0 and 1, such as those of sigmoid neurons",
         )?;
         check(
             self.cost != Cost::LogLikelihood || self.readout == Readout::OneHot,
@@ -280,7 +280,7 @@ impl Spec {
             let reason = match self.readout {
                 Readout::OneHot => format!("{} has {classes} classes", data.name),
                 Readout::Binary => format!("{classes} classes in binary are {expected} bits"),
-                Readout::Is(_) => "a yes or no is one output".into(),
+                Readout::Is(_) => "a yes-or-no readout has one output".into(),
             };
             return Err(SpecError::Outputs { layers, found: outputs, expected, reason });
         }

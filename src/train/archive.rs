@@ -1,9 +1,9 @@
-//! Opens a run that has ended: the network of its last checkpoint and the snapshots of its epochs
-//! answer probes as for a live run.
+//! Opens a run that has ended: probes are answered from the network of its last checkpoint and from
+//! the snapshots of its epochs, as for a live run.
 
 use super::RunHandle;
 use super::checkpoint::{BEST, Checkpoint, Position};
-use super::probe_service::{Live, ProbeService};
+use super::probe_service::{LiveState, ProbeService};
 use super::snapshots::{self, Snapshots};
 use super::test_outputs_file as outputs_file;
 use crate::data::Dataset;
@@ -93,7 +93,7 @@ fn open(
 }
 
 impl Archive {
-    /// Answers until all senders of commands are dropped.
+    /// Handles commands and answers probes until all senders of commands are dropped.
     fn serve(mut self, commands: &Receiver<Command>) {
         loop {
             while let Ok(command) = commands.try_recv() {
@@ -147,9 +147,9 @@ impl Archive {
         }
     }
 
-    fn live(checkpoint: &Checkpoint) -> Live<'_> {
+    fn live(checkpoint: &Checkpoint) -> LiveState<'_> {
         let position = checkpoint.position();
-        Live {
+        LiveState {
             network: checkpoint.network(),
             epoch: position.epoch,
             batch: position.batch,

@@ -37,8 +37,8 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// A run that starts at the given pace. A paused start still evaluates the epoch that it starts
-    /// from, like a step that ends there.
+    /// A run that starts at the given pace. With `paused_at`, the number of completed epochs, it
+    /// evaluates that epoch and then pauses, as at the end of a step.
     pub(crate) fn new(pace: Pace, paused_at: Option<u32>) -> Self {
         Self { pace, pause_after_epoch: paused_at, ..Self::default() }
     }

@@ -41,10 +41,12 @@ struct SampleSource {
     readout: Readout,
     seed: u64,
     batch: usize,
-    /// Number of training images used; with augmented copies, each is shown several times.
+    /// Number of training images used. With shifted copies, every epoch contains each image several
+    /// times.
     images: usize,
-    /// The shuffled copies of the training images: copy c of image i is i + c n.
+    /// The shuffled copies of the training images: copy c of image i is i + c · `images`.
     order: Vec<u32>,
+    /// The epoch, counted from 0, that `order` was shuffled for.
     opened: Option<u32>,
     augmenter: Option<Augmenter>,
     /// The nonzero pixels of the images, for networks with sparse inputs.
@@ -139,7 +141,7 @@ impl DataLoader {
         self.source.order.len()
     }
 
-    /// Number of mini-batches per epoch, of which the last may be shorter.
+    /// Number of mini-batches per epoch; the last may be shorter.
     pub(super) fn batches(&self) -> usize {
         self.source.order.len().div_ceil(self.source.batch)
     }

@@ -7,13 +7,13 @@ use crate::protocol::{EpochStats, LayerStats};
 use crate::spec::{Readout, Spec};
 use ndarray::ArrayView2;
 
-/// The epochs after which the network is checked.
+/// The network is checked after each epoch from 1 to this one.
 const LAST_EPOCH: u32 = 2;
 /// A network is learning if it is better than the most frequent class by this factor.
 const BETTER_THAN_CHANCE: f64 = 1.5;
 /// Gradients with a smaller norm have no effect.
 const NO_GRADIENT: f64 = 1e-7;
-/// Fractions of dead units and of saturated activations that prevent a layer from learning.
+/// A layer is reported from these fractions of dead units and of saturated activations on.
 const DEAD: f64 = 0.5;
 const SATURATED: f64 = 0.9;
 /// A class is only checked if it has this many test images.
@@ -57,14 +57,17 @@ impl Evidence<'_> {
         Some(format!("epoch {epoch}: {findings}; try {}", self.remedy()))
     }
 
-    /// The end of an earlier warning, once its cause is gone.
+    /// The message that ends an earlier warning; `None` while its cause persists.
     pub(super) fn recovery(&self) -> Option<String> {
         if self.no_better_than_chance().or_else(|| self.silent_outputs()).is_some() {
             return None;
         }
-        let every =
-            if self.spec.readout == Readout::OneHot { ", and every output fires" } else { "" };
-        Some(format!("epoch {}: the network learns now{every}", self.stats.epoch))
+        let every = if self.spec.readout == Readout::OneHot {
+            ", and every class is predicted"
+        } else {
+            ""
+        };
+        Some(format!("epoch {}: the network is learning now{every}", self.stats.epoch))
     }
 
     fn no_better_than_chance(&self) -> Option<String> {
@@ -77,14 +80,14 @@ impl Evidence<'_> {
             return None;
         }
         Some(format!(
-            "the network is not learning: {:.1}% of the {images} images are right, and naming one \
-             class always reaches {:.1}%",
+            "the network is not learning: {:.1}% of the {images} images are classified correctly, \
+             and always predicting the most frequent class reaches {:.1}%",
             100.0 * accuracy,
             100.0 * chance
         ))
     }
 
-    /// Number of test images per correct prediction.
+    /// Number of test images with each correct prediction.
     fn counts(&self) -> Vec<usize> {
         let readout = self.spec.readout;
         let mut counts = vec![0; readout.answers(self.classes.len())];
@@ -118,12 +121,15 @@ impl Evidence<'_> {
         let lost: usize = silent.iter().map(|index| counts[*index]).sum();
         let points = 100.0 * lost as f64 / self.test.len().max(1) as f64;
         let names: Vec<&str> = silent.iter().map(|index| self.classes[*index].as_str()).collect();
-        let (outputs, never) = match names[..] {
+        let (classes, are) = match names[..] {
             [] => return None,
-            [_] => ("output", "never fires, which costs"),
-            _ => ("outputs", "never fire, which costs"),
+            [_] => ("class", "is"),
+            _ => ("classes", "are"),
         };
-        Some(format!("the {outputs} for {} {never} {points:.0} points", names.join(", ")))
+        let names = names.join(", ");
+        Some(format!(
+            "{classes} {names} {are} never predicted, which costs {points:.0} points of accuracy"
+        ))
     }
 
     /// Visible causes.
@@ -132,22 +138,23 @@ impl Evidence<'_> {
         for (number, layer) in (1..).zip(self.layers) {
             if layer.weight_gradient_norm <= NO_GRADIENT && layer.bias_gradient_norm <= NO_GRADIENT
             {
-                signs.push(format!("no gradient reaches learning layer {number}"));
+                signs.push(format!("no gradient reaches trainable layer {number}"));
             }
             if layer.dead >= DEAD {
                 let share = 100.0 * layer.dead;
-                signs.push(format!("{share:.0}% of the units of learning layer {number} are dead"));
+                signs
+                    .push(format!("{share:.0}% of the units of trainable layer {number} are dead"));
             }
             if layer.saturated >= SATURATED {
                 let share = 100.0 * layer.saturated;
                 signs.push(format!(
-                    "{share:.0}% of the activations of learning layer {number} are saturated"
+                    "{share:.0}% of the activations of trainable layer {number} are saturated"
                 ));
             }
         }
         if self.batches < FEW_BATCHES {
             let count = self.batches;
-            signs.push(format!("{count} mini-batches per epoch are few steps"));
+            signs.push(format!("only {count} mini-batches per epoch"));
         }
         signs
     }
@@ -256,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_visible_cause_is_reported_after_one_epoch_with_a_remedy() {
-        let astray = Spec {
+        let unusual = Spec {
             activation: Activation::Relu,
             output: Some(Activation::Sigmoid),
             cost: Cost::Quadratic,
@@ -265,10 +272,10 @@ mod tests {
             ..spec()
         };
         let dead = LayerStats { dead: 1.0, ..LayerStats::default() };
-        let text = warning(&astray, &stats(1, 0.33, dead), &[0], 100).unwrap();
+        let text = warning(&unusual, &stats(1, 0.33, dead), &[0], 100).unwrap();
         for part in [
-            "no gradient reaches learning layer 1",
-            "100% of the units of learning layer 2 are dead",
+            "no gradient reaches trainable layer 1",
+            "100% of the units of trainable layer 2 are dead",
             "--cost log-likelihood",
             "--init scaled",
             "--eta 0.1",
@@ -281,14 +288,14 @@ mod tests {
         assert!(text.contains("97% of the activations") && text.ends_with("try --eta 3"), "{text}");
         let large = Spec { batch: 120, ..spec() };
         let text = warning(&large, &stats(1, 0.33, healthy()), &[0], 1).unwrap();
-        assert!(text.contains("1 mini-batches") && text.ends_with("try --batch 10"), "{text}");
+        assert!(text.contains("only 1 mini-batches") && text.ends_with("try --batch 10"), "{text}");
     }
 
     #[test]
-    fn outputs_that_never_fire_are_reported_with_their_cost() {
+    fn classes_that_are_never_predicted_are_reported_with_their_cost() {
         let text = warning(&spec(), &stats(2, 0.66, healthy()), &[0, 1], 100).unwrap();
         assert!(
-            text.contains("the output for bottom never fires, which costs 33 points"),
+            text.contains("class bottom is never predicted, which costs 33 points of accuracy"),
             "{text}"
         );
         assert!(text.contains("--init scaled --cost cross-entropy"), "{text}");
@@ -296,15 +303,15 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_warning_is_reported_once_every_output_fires() {
+    fn the_end_of_a_warning_is_reported_once_every_class_is_predicted() {
         let recovery = |accuracy, answers: &[usize]| {
             let stats = stats(5, accuracy, healthy());
             let [_, recovery] = messages(&spec(), &stats, answers, 100);
             recovery
         };
         assert_eq!(recovery(0.35, &[0, 1, 2]), None, "not better than chance");
-        assert_eq!(recovery(0.66, &[0, 1]), None, "an output never fires");
+        assert_eq!(recovery(0.66, &[0, 1]), None, "a class is never predicted");
         let text = recovery(0.9, &[0, 1, 2]).unwrap();
-        assert_eq!(text, "epoch 5: the network learns now, and every output fires");
+        assert_eq!(text, "epoch 5: the network is learning now, and every class is predicted");
     }
 }

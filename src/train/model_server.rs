@@ -1,4 +1,4 @@
-//! A saved model: evaluated once, then it answers probes like a finished run.
+//! Serves a saved model: evaluates it once, then answers probes as for a finished run.
 
 use super::RunHandle;
 use crate::data::{Dataset, Images};
@@ -57,12 +57,12 @@ struct ModelServer {
     model: Model,
     data: Arc<Dataset>,
     ensemble: Ensemble,
-    /// Of the first network.
+    /// For inference with the first network on single images.
     single: SingleImage,
     /// `None` until all test images are evaluated.
     test: Option<TestOutputs>,
     watched: Vec<Probe>,
-    /// A stop was requested, or all senders of commands are dropped.
+    /// Whether a stop was requested.
     stopped: bool,
     commands: Receiver<Command>,
     events: Sender<Event>,
@@ -116,7 +116,8 @@ impl ModelServer {
             return self.send(Event::Finished(Outcome::Stopped));
         };
         let (validation, test) = (validation.unwrap_or_default(), self.ensemble.combined);
-        self.test = Some(TestOutputs::of_ensemble(outputs, verdicts, self.model.spec().readout));
+        self.test =
+            Some(TestOutputs::with_predictions(outputs, verdicts, self.model.spec().readout));
         self.send(Event::EpochEnded(EpochStats {
             epoch: self.model.epoch,
             validation_cost: validation.cost().filter(|cost| cost.is_finite()),
@@ -130,8 +131,8 @@ impl ModelServer {
             self.send(Event::Log(LogLine { level: LogLevel::Info, text: alone }));
         }
         self.enter(Activity::Finished);
-        let how = if networks > 1 { "an ensemble, at rest" } else { "a saved model, at rest" };
-        self.send(Event::Finished(Outcome::Completed(how.into())));
+        let how = if networks > 1 { "an ensemble" } else { "a saved model" };
+        self.send(Event::Finished(Outcome::Completed(format!("{how} (not training)"))));
     }
 
     fn alone(&self) -> String {
@@ -161,7 +162,7 @@ impl ModelServer {
         Some((outputs, verdicts))
     }
 
-    /// Answers until all senders of commands are dropped.
+    /// Handles commands and answers probes until all senders of commands are dropped.
     fn serve(&mut self) {
         self.answer();
         while let Ok(command) = self.commands.recv() {

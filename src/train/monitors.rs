@@ -169,7 +169,9 @@ fn dead(a: ArrayView2<Real>) -> f64 {
 mod tests {
     use super::*;
     use crate::nn::layer::Dense;
-    use crate::nn::{Cost, Executor, ForwardCache, Hyper, Mode, Optimizer, OptimizerState};
+    use crate::nn::{
+        Cost, Executor, ForwardCache, HyperParameters, Mode, Optimizer, OptimizerState,
+    };
     use ndarray::array;
 
     #[test]
@@ -226,7 +228,7 @@ mod tests {
         network.forward(x.view(), &mut cache, Mode::Inference, one);
         network.backward(x.view(), y.view(), &mut cache, &mut gradients, one);
         monitor.before(&network);
-        let hyper = Hyper {
+        let hyper = HyperParameters {
             learning_rate: 0.1,
             regularizer: crate::nn::Regularizer::default(),
             momentum: 0.0,

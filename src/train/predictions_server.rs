@@ -6,8 +6,8 @@ use crate::data::PredictedDataset;
 use crate::model::probes::{TestOutputs, card, floats};
 use crate::nn::Real;
 use crate::protocol::{
-    Activity, Command, Content, EpochStats, Event, Frame, LogLevel, LogLine, NO_ANSWER, Outcome,
-    Probe, ProbeQuery, RunInfo, RunKind, Status,
+    Activity, Command, Content, EpochStats, Event, Frame, LogLevel, LogLine, NO_PREDICTION,
+    Outcome, Probe, ProbeQuery, RunInfo, RunKind, Status,
 };
 use crate::spec::Readout;
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -52,8 +52,8 @@ impl PredictionsServer {
         let outputs: Vec<Real> = outputs.into_iter().map(Real::from).collect();
         let outputs = Array2::from_shape_vec(shape, outputs)
             .expect("predictions have an output for each class of each image");
-        let answers = predictions.answers.iter().map(|answer| answer.unwrap_or(NO_ANSWER));
-        let outputs = TestOutputs::of_ensemble(outputs, answers.collect(), Readout::OneHot);
+        let answers = predictions.answers.iter().map(|answer| answer.unwrap_or(NO_PREDICTION));
+        let outputs = TestOutputs::with_predictions(outputs, answers.collect(), Readout::OneHot);
         Self { predictions, outputs, events }
     }
 
@@ -79,18 +79,18 @@ impl PredictionsServer {
         for note in &data.notes {
             self.send(Event::Log(LogLine { level: LogLevel::Info, text: note.clone() }));
         }
-        let said = data.test.labels.iter().zip(answers);
-        let right = said.filter(|(label, answer)| **answer == Some(u32::from(**label))).count();
+        let pairs = data.test.labels.iter().zip(answers);
+        let right = pairs.filter(|(label, answer)| **answer == Some(u32::from(**label))).count();
         self.send(Event::EpochEnded(EpochStats {
             test_accuracy: Some(right as f64 / answers.len().max(1) as f64),
             ..EpochStats::default()
         }));
         let activity = Activity::Finished;
         self.send(Event::StatusChanged(Status { activity, ..Status::default() }));
-        self.send(Event::Finished(Outcome::Completed("predictions, at rest".into())));
+        self.send(Event::Finished(Outcome::Completed("predictions (not training)".into())));
     }
 
-    /// Answers until all senders of commands are dropped; the answers never change.
+    /// Answers probes until all senders of commands are dropped; the answers never change.
     fn serve(&self, commands: &Receiver<Command>) {
         for command in commands {
             if let Command::Watch(probes) = command {
@@ -108,7 +108,7 @@ impl PredictionsServer {
             ProbeQuery::Confusion => self.outputs.confusion(&data.test, data.classes.len()),
             ProbeQuery::Digit { index } => self.digit(*index as usize),
             ProbeQuery::Snapshots => Content::Snapshots { epochs: Vec::new() },
-            _ => Content::Unavailable("predictions come without the network that made them".into()),
+            _ => Content::Unavailable("the predictions do not include the network".into()),
         };
         self.send(Event::Frame(Box::new(Frame { probe, epoch: 0, batch: 0, content })));
     }
@@ -121,10 +121,10 @@ impl PredictionsServer {
                 "there are {count} images, none numbered {index}"
             ));
         }
-        let said = self.outputs.prediction(index);
+        let prediction = self.outputs.prediction(index);
         Content::Digit {
-            card: card(test, index, said, Readout::OneHot, true),
-            outputs: floats(said.a.iter()),
+            card: card(test, index, prediction, Readout::OneHot, true),
+            outputs: floats(prediction.a.iter()),
             votes: Vec::new(),
         }
     }
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(frames[0], Content::Confusion { classes: 2, counts: vec![1, 0, 1, 1] });
         let Content::Digits { total, cards, .. } = &frames[1] else { panic!("{:?}", frames[1]) };
         assert_eq!((*total, cards[0].index, cards[1].index), (2, 1, 3));
-        assert_eq!((cards[1].prediction, cards[1].confidence), (NO_ANSWER, 0.0));
+        assert_eq!((cards[1].prediction, cards[1].confidence), (NO_PREDICTION, 0.0));
         let Content::Digit { card, outputs, .. } = &frames[2] else { panic!("{:?}", frames[2]) };
         assert_eq!((card.pixels.len(), card.label, &outputs[..]), (6, 1, &[0.7, 0.3][..]));
         for frame in &frames[3..] {

@@ -47,7 +47,7 @@ struct PendingEvaluation {
 
 /// The outputs of the network after `epoch` epochs and `batch` mini-batches of the next.
 #[derive(Debug)]
-struct Measured {
+struct MeasuredOutputs {
     epoch: u32,
     batch: u32,
     outputs: TestOutputs,
@@ -55,7 +55,7 @@ struct Measured {
 
 /// The current state of a run.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Live<'a> {
+pub(super) struct LiveState<'a> {
     pub network: &'a Network,
     /// Completed epochs, and mini-batches of the next one.
     pub epoch: u32,
@@ -72,7 +72,7 @@ pub(super) struct ProbeService {
     single: SingleImage,
     snapshots: Snapshots,
     /// Outputs of the last evaluated epoch, or of the last network of a run that has ended.
-    latest: Option<Measured>,
+    latest: Option<MeasuredOutputs>,
     /// Outputs of past epochs, the most recently used first.
     revisited: VecDeque<(u32, TestOutputs)>,
     pending: Option<PendingEvaluation>,
@@ -120,7 +120,7 @@ impl ProbeService {
     /// Stores the outputs of the current network for the test images.
     pub(super) fn set_outputs(&mut self, epoch: u32, batch: u32, outputs: Array2<Real>) {
         let outputs = TestOutputs::new(outputs, self.readout);
-        self.latest = Some(Measured { epoch, batch, outputs });
+        self.latest = Some(MeasuredOutputs { epoch, batch, outputs });
     }
 
     /// The network's outputs for the test images at a position, if available.
@@ -151,7 +151,7 @@ impl ProbeService {
     }
 
     /// Answers every probe whose answer may have changed since it was last sent.
-    pub(super) fn answer(&mut self, live: Live, data: &Dataset, mut send: impl FnMut(Frame)) {
+    pub(super) fn answer(&mut self, live: LiveState, data: &Dataset, mut send: impl FnMut(Frame)) {
         let now = Instant::now();
         let is_progress_due = self.progress_sent.is_none_or(|last| now - last >= PROGRESS_GAP);
         let mut sends_progress = false;
@@ -177,7 +177,7 @@ impl ProbeService {
     }
 
     /// The progress of the evaluation that a probe waits for.
-    fn progress(&self, probe: Probe, live: Live, data: &Dataset) -> Option<Frame> {
+    fn progress(&self, probe: Probe, live: LiveState, data: &Dataset) -> Option<Frame> {
         let pending = self.pending.as_ref()?;
         let (epoch, batch) = match (probe.at, pending.of) {
             (Moment::Live, Target::Live) if needs_test_outputs(&probe.what) => {
@@ -198,7 +198,7 @@ impl ProbeService {
 
     /// A number that changes when the answer to a probe may have changed; `None` while there is no
     /// data for an answer.
-    fn version(&self, probe: &Probe, live: Live) -> Option<u64> {
+    fn version(&self, probe: &Probe, live: LiveState) -> Option<u64> {
         let now = |epoch: u32, batch: u32| u64::from(epoch) << 32 | u64::from(batch);
         match probe.at {
             _ if probe.what == ProbeQuery::Snapshots => Some(self.snapshots.revision()),
@@ -210,7 +210,12 @@ impl ProbeService {
         }
     }
 
-    fn look(&mut self, probe: &Probe, live: Live, data: &Dataset) -> Option<(u32, u32, Content)> {
+    fn look(
+        &mut self,
+        probe: &Probe,
+        live: LiveState,
+        data: &Dataset,
+    ) -> Option<(u32, u32, Content)> {
         if probe.what == ProbeQuery::Snapshots {
             let epochs = self.snapshots.epochs();
             return Some((live.epoch, live.batch, Content::Snapshots { epochs }));
@@ -252,14 +257,14 @@ impl ProbeService {
     pub(super) fn work(
         &mut self,
         evaluators: &mut [Evaluator],
-        live: Live,
+        live: LiveState,
         data: &Dataset,
     ) -> bool {
         let Some(mut pending) = self.pending.take() else { return false };
         match pending.of {
             Target::Live => pending.advance(evaluators, live.network, &data.test),
             Target::Epoch(epoch) => {
-                // Dropped meanwhile: the probe is answered from the nearest epoch.
+                // The snapshot was dropped meanwhile; the probe is answered from the nearest epoch.
                 let Some(past) = self.snapshots.load(epoch) else { return false };
                 pending.advance(evaluators, past.network(), &data.test);
             }
@@ -297,17 +302,17 @@ impl PendingEvaluation {
         let chunks = rest.axis_chunks_iter_mut(Axis(0), rows);
         let starts = (first..self.done).step_by(rows);
         let mut jobs: Vec<_> = evaluators.iter_mut().zip(chunks).zip(starts).collect();
-        let look = |((evaluator, outputs), start): &mut ((&mut Evaluator, _), usize)| {
+        let evaluate = |((evaluator, outputs), start): &mut ((&mut Evaluator, _), usize)| {
             let outputs: &mut ndarray::ArrayViewMut2<Real> = outputs;
             let images = *start..*start + outputs.nrows();
             outputs.assign(&evaluator.outputs(network, test, images));
         };
         if let [only] = &mut jobs[..] {
-            return look(only);
+            return evaluate(only);
         }
         thread::scope(|scope| {
             for job in &mut jobs {
-                scope.spawn(|| look(job));
+                scope.spawn(|| evaluate(job));
             }
         });
     }

@@ -38,7 +38,7 @@ pub struct RunOptions {
     /// Lines logged when the run starts.
     pub notes: Vec<String>,
     /// Disable the warning about a network that does not learn, for experiments that show that.
-    pub unwatched: bool,
+    pub skip_learning_check: bool,
 }
 
 /// Why a run could not be started.
@@ -168,7 +168,7 @@ fn train(
             .collect(),
         save: options.save,
         keep_trying: options.keep_trying,
-        unwatched: options.unwatched,
+        skip_learning_check: options.skip_learning_check,
         commands,
         events,
     };

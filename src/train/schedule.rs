@@ -72,8 +72,8 @@ impl PlateauTracker {
                 let halved = rate / 2.0;
                 if halved < start / f64::from(stop_at) {
                     return ScheduleDecision::End(format!(
-                        "the learning rate was halved down to 1/{stop_at} of its initial value, and \
-                         {patience} epochs brought no further improvement"
+                        "the learning rate was halved down to 1/{stop_at} of its initial value, \
+                         and there was no further improvement in {patience} epochs"
                     ));
                 }
                 ScheduleDecision::Learn(halved)

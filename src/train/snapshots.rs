@@ -1,5 +1,5 @@
-//! Snapshots of past epochs, to inspect and to branch from: in the run's directory, or in memory if it
-//! has none.
+//! Snapshots of past epochs, to inspect and to branch from: in the run's directory, or in memory if
+//! it has none.
 
 use super::checkpoint::{Checkpoint, CheckpointError};
 use crate::files::atomic;

@@ -13,7 +13,7 @@ use super::data_loader::DataLoader;
 use super::learning_check::Evidence;
 use super::meter::SpeedMeter;
 use super::monitors::{self, Monitor};
-use super::probe_service::{Live, ProbeService};
+use super::probe_service::{LiveState, ProbeService};
 use super::snapshots::{self, Snapshots};
 use super::test_outputs_file as outputs_file;
 use crate::data::Dataset;
@@ -32,9 +32,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Minimum interval between samples (progress, frames).
+/// Minimum interval between samples: the progress and frames that are sent to front ends.
 const SAMPLE_GAP: Duration = Duration::from_millis(100);
-/// Samples may take at most one part in this many of the time.
+/// Sending samples may take at most 1/`SAMPLE_SHARE` of the time.
 const SAMPLE_SHARE: u32 = 50;
 /// Interval between attempts to write a model.
 const RETRY: Duration = Duration::from_secs(1);
@@ -65,9 +65,9 @@ pub(super) struct Trainer {
     channels: RunChannels,
     meter: SpeedMeter,
     saver: Saver,
-    /// See [`crate::train::RunOptions::unwatched`].
-    unwatched: bool,
-    /// The last message about learning was a warning.
+    /// See [`crate::train::RunOptions::skip_learning_check`].
+    skip_learning_check: bool,
+    /// Whether the last message about learning was a warning.
     warned: bool,
     next_sample: Instant,
     /// Duration of the last evaluation in seconds.
@@ -84,8 +84,8 @@ pub(super) struct TrainerSetup {
     pub save: Option<PathBuf>,
     /// See [`crate::train::RunOptions::keep_trying`].
     pub keep_trying: bool,
-    /// See [`crate::train::RunOptions::unwatched`].
-    pub unwatched: bool,
+    /// See [`crate::train::RunOptions::skip_learning_check`].
+    pub skip_learning_check: bool,
     pub commands: Receiver<Command>,
     pub events: Sender<Event>,
 }
@@ -98,7 +98,7 @@ impl Trainer {
             checkpointers,
             save,
             keep_trying,
-            unwatched,
+            skip_learning_check,
             commands,
             events,
         } = setup;
@@ -130,7 +130,7 @@ impl Trainer {
             measured: Vec::new(),
             watch,
             saver,
-            unwatched,
+            skip_learning_check,
             warned: false,
             meter: SpeedMeter::resumed(*clock),
             next_sample: Instant::now(),
@@ -163,7 +163,7 @@ impl Trainer {
             }
             if epoch >= self.state.spec.epochs {
                 return Outcome::Completed(match epoch {
-                    1 => "the only epoch trained".into(),
+                    1 => "1 epoch trained".into(),
                     _ => format!("all {epoch} epochs trained"),
                 });
             }
@@ -203,7 +203,8 @@ impl Trainer {
         self.channels.send(Event::Finished(outcome));
         loop {
             if self.evaluate_for_probes() {
-                // In this order: a probe that arrives before the wait below is answered first.
+                // Commands first, so that a probe that arrived meanwhile is answered before the
+                // wait below.
                 self.handle_pending();
                 self.show_frames();
                 continue;
@@ -338,7 +339,7 @@ impl Trainer {
             self.channels.enter(Activity::Paused);
         }
         if self.evaluate_for_probes() {
-            // In this order, as in `serve`.
+            // Commands first, as in `serve`.
             self.handle_pending();
             return self.show_frames();
         }
@@ -386,13 +387,14 @@ impl Trainer {
         stats: &EpochStats,
         measurement: &EvaluationProgress,
     ) -> Option<(LogLevel, String)> {
-        if self.unwatched {
+        if self.skip_learning_check {
             return None;
         }
         let evidence = Evidence {
             spec: &self.state.spec,
             stats,
-            // At the end of the epoch: a network that died during it had gradients before.
+            // Those of the last mini-batch, because means over the epoch would hide units that died
+            // during it.
             layers: &self.measured,
             test: &self.data.test,
             outputs: measurement.outputs.view(),
@@ -438,7 +440,7 @@ impl Trainer {
     /// Saves a checkpoint and the model on request, if their locations are configured.
     fn save_now(&mut self) {
         if !self.saver.has_target() {
-            let text = "there is nowhere to save to: start with --save or --checkpoint-every";
+            let text = "no file to save to was given: start with --save or --checkpoint-every";
             return self.channels.log(LogLevel::Warning, text);
         }
         self.write_checkpoints(CheckpointTrigger::Requested);
@@ -575,8 +577,8 @@ impl Trainer {
 
 /// The state for live probes. Between epochs it has the mean layer statistics of the epoch, within
 /// an epoch those of the last measured mini-batch.
-fn live<'a>(body: &'a Body, measured: &'a [LayerStats]) -> Live<'a> {
+fn live<'a>(body: &'a Body, measured: &'a [LayerStats]) -> LiveState<'a> {
     let Position { epoch, batch } = body.position;
     let layers = if batch == 0 || measured.is_empty() { &body.layers } else { measured };
-    Live { network: &body.network, epoch, batch, layers }
+    LiveState { network: &body.network, epoch, batch, layers }
 }

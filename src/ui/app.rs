@@ -42,7 +42,7 @@ pub struct App {
     tabs: Vec<Rect>,
     /// The probes that were last sent to the run.
     watched: Vec<Probe>,
-    /// Newer answers to probes, not shown until the connection can take the frame.
+    /// Newer answers to probes, not shown until the pacer allows a large frame.
     waiting: BTreeMap<Probe, Frame>,
     /// The answer to a request of the user has arrived.
     urgent: bool,
@@ -122,7 +122,7 @@ impl App {
                 self.lost.get_or_insert(why);
             }
         }
-        // A question about a live run is moot once it has ended.
+        // A question about a live run no longer applies once the run has ended.
         if self.overlay.as_ref().is_some_and(Overlay::is_about_a_live_run) && !self.run_is_going() {
             self.overlay = None;
         }
@@ -131,7 +131,7 @@ impl App {
     }
 
     /// Shows the newest answers to all probes.
-    pub fn settle(&mut self) {
+    pub fn show_waiting_frames(&mut self) {
         for (_, frame) in std::mem::take(&mut self.waiting) {
             self.run.apply(&Event::Frame(Box::new(frame)));
         }
@@ -144,7 +144,7 @@ impl App {
     }
 
     /// Whether an answer to a request of the user has arrived; resets the flag.
-    pub fn take_urgent(&mut self) -> bool {
+    pub fn take_answer_arrived(&mut self) -> bool {
         std::mem::take(&mut self.urgent)
     }
 
@@ -152,7 +152,7 @@ impl App {
     pub fn key(&mut self, key: KeyEvent) -> Option<Command> {
         self.messages.notice = None;
         if keymap::action(key) == Some(Action::QuitNow) {
-            // The overlay handles keys first.
+            // Ctrl-C quits even while an overlay is open.
             return self.act(Action::QuitNow);
         }
         if let Some(overlay) = &mut self.overlay {
@@ -224,8 +224,8 @@ impl App {
 
     /// The probes of the visible view, if they changed since they were last sent.
     pub fn changed_probes(&mut self) -> Option<Command> {
-        let whats = self.views[self.current].probes(&context!(self));
-        let probes = self.selection.probes(whats, !self.setup.is_without_run());
+        let queries = self.views[self.current].probes(&context!(self));
+        let probes = self.selection.probes(queries, !self.setup.is_without_run());
         if probes == self.watched {
             return None;
         }
@@ -245,7 +245,7 @@ impl App {
         self.exit
     }
 
-    /// Whether the run has not ended.
+    /// Whether there is a run that has neither ended nor lost its connection.
     #[must_use]
     pub fn run_is_going(&self) -> bool {
         self.run.outcome.is_none() && self.lost.is_none() && !self.setup.is_without_run()
@@ -283,7 +283,7 @@ impl App {
     fn open_view(&mut self, id: ViewId) -> Option<Command> {
         let mut index = self.views.iter().position(|view| view.id() == id);
         if !self.setup.kind.is_training() || self.setup.runs.is_some() {
-            // Setups without a run have views that use the keys of the first tabs.
+            // Views that are not in the table use the keys of the first tabs.
             let tab = TABLE.iter().position(|entry| entry.id == id);
             index = index.or(tab.filter(|&tab| tab < self.views.len()));
         }
@@ -341,7 +341,7 @@ impl App {
             Action::QuitNow => Effect::Leave(Exit::Stop),
             Action::Detach if self.setup.detachable => Effect::Leave(Exit::Detach),
             Action::Detach => {
-                return self.notify("this run lives in this terminal; it cannot be left");
+                return self.notify("this run belongs to this terminal and cannot be detached");
             }
             Action::PauseOrResume => Effect::Send(keymap::pause_or_resume(&self.run.status)),
             Action::StepBatch

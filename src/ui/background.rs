@@ -19,7 +19,7 @@ pub(super) struct ReplyFilter {
 
 /// Classification of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Filtered {
+pub(super) enum KeyClass {
     /// A key that the user pressed.
     Key(KeyEvent),
     /// Part of a reply.
@@ -30,13 +30,13 @@ pub(super) enum Filtered {
 
 impl ReplyFilter {
     /// Filters the next key.
-    pub(super) fn take(&mut self, key: KeyEvent) -> Filtered {
+    pub(super) fn take(&mut self, key: KeyEvent) -> KeyClass {
         let Some(reply) = &mut self.reply else {
             if key.code == KeyCode::Char(']') && key.modifiers.contains(KeyModifiers::ALT) {
                 self.reply = Some(String::new());
-                return Filtered::Swallowed;
+                return KeyClass::Swallowed;
             }
-            return Filtered::Key(key);
+            return KeyClass::Key(key);
         };
         let alt = key.modifiers.contains(KeyModifiers::ALT);
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
@@ -45,16 +45,16 @@ impl ReplyFilter {
             KeyCode::Char('g') if control => {}
             KeyCode::Char(character) if !alt && !control && can_follow(reply, character) => {
                 reply.push(character);
-                return Filtered::Swallowed;
+                return KeyClass::Swallowed;
             }
             // Not a reply: the user pressed Alt-] and typed on.
             _ => {
                 self.reply = None;
-                return Filtered::Key(key);
+                return KeyClass::Key(key);
             }
         }
         let reply = self.reply.take().unwrap_or_default();
-        is_light(&reply).map_or(Filtered::Swallowed, |light| Filtered::Background { light })
+        is_light(&reply).map_or(KeyClass::Swallowed, |light| KeyClass::Background { light })
     }
 }
 
@@ -120,9 +120,9 @@ mod tests {
         let (mut typed, mut backgrounds) = (String::new(), Vec::new());
         for key in keys(text) {
             match filter.take(key) {
-                Filtered::Key(key) => typed.extend(key.code.as_char()),
-                Filtered::Swallowed => {}
-                Filtered::Background { light } => backgrounds.push(light),
+                KeyClass::Key(key) => typed.extend(key.code.as_char()),
+                KeyClass::Swallowed => {}
+                KeyClass::Background { light } => backgrounds.push(light),
             }
         }
         (typed, backgrounds)
@@ -154,8 +154,8 @@ mod tests {
         let mut filter = ReplyFilter::default();
         filter.take(keys("\x1b]")[0]);
         let escape = KeyEvent::from(KeyCode::Esc);
-        assert_eq!(filter.take(escape), Filtered::Key(escape));
-        assert_eq!(filter.take(escape), Filtered::Key(escape));
+        assert_eq!(filter.take(escape), KeyClass::Key(escape));
+        assert_eq!(filter.take(escape), KeyClass::Key(escape));
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! The frame around the views: header, tabs, footer.
 
 use super::language::Language;
-use super::selection::kept_epochs;
+use super::selection::snapshot_epochs;
 use super::setup::DashboardSetup;
 use super::theme::{TextRole, Theme};
 use super::view::View;
@@ -25,7 +25,7 @@ pub(super) struct Chrome<'a> {
     pub lost: Option<&'a str>,
     /// A sentence in the footer.
     pub notice: Option<&'a str>,
-    /// Whether the run has not ended.
+    /// Whether there is a run that has neither ended nor lost its connection.
     pub is_going: bool,
 }
 
@@ -90,7 +90,8 @@ fn plain_state(run: &RunView) -> (&'static str, TextRole) {
     }
 }
 
-/// The pace in words, with the key that changes it, shortened to `room` columns; empty at full speed.
+/// The pace in words, with the key that resets it to full speed, shortened to `room` columns; empty
+/// at full speed.
 fn pace(run: &RunView, room: u16, theme: &Theme) -> String {
     let whole = match run.status.pace {
         Pace::Full => return String::new(),
@@ -187,10 +188,10 @@ fn header(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
 /// The epochs of which a run keeps snapshots: a list around the epoch shown, or their number if the
 /// list does not fit; `None` if neither fits.
 fn kept(run: &RunView, shown: u32, room: usize, theme: &Theme) -> Option<String> {
-    let epochs = kept_epochs(run);
+    let epochs = snapshot_epochs(run);
     let named = theme.fill("[ ] kept: {}", &[&""]);
     let list = around(&epochs, shown, room.saturating_sub(named.width()));
-    // A list with the shown epoch alone is useless.
+    // A list of only the shown epoch says nothing about the others.
     let is_list = list.split(' ').filter(|part| *part != "…").count() > 1;
     let number = (1..).zip(&epochs).find(|(_, epoch)| **epoch == shown);
     let texts = [
@@ -293,7 +294,7 @@ fn footer(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
     let mut column = 1;
     for (keys, does) in hints.map(|(keys, does)| (theme.say(keys), theme.say(does))) {
         let width = (keys.width() + 1 + does.width()) as u16;
-        // A shorter one may still fit.
+        // A shorter hint may still fit.
         if column + width > room {
             continue;
         }
@@ -302,14 +303,15 @@ fn footer(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Writes how a completed run ended at the right, if that leaves room for keys; returns its columns.
+/// Writes how a completed run ended at the right, if that takes at most half of the line; returns
+/// the columns it takes.
 fn outcome(chrome: Chrome, line: Rect, buffer: &mut Buffer) -> u16 {
     let Some(Outcome::Completed(why)) = &chrome.run.outcome else { return 0 };
     let (epochs, theme) = (chrome.run.epoch(), &chrome.setup.theme);
     let planned = chrome.run.info.as_ref().map_or(0, |info| info.epochs);
     let text = match epochs {
         // The usual reason is translated.
-        1 if planned == 1 => theme.say("the only epoch trained").into(),
+        1 if planned == 1 => theme.say("1 epoch trained").into(),
         _ if planned > 1 && epochs == planned => theme.fill("all {} epochs trained", &[&planned]),
         _ => why.clone(),
     };

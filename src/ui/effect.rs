@@ -18,12 +18,12 @@ pub enum Exit {
     /// The terminal is gone.
     Gone,
     /// The run had ended and is to be continued.
-    GoOn(GoOn),
+    Continue(Continuation),
 }
 
 /// How to continue a run that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GoOn {
+pub enum Continuation {
     /// For this many more epochs; `None` trains to the last epoch of its recipe.
     Train(Option<u32>),
     /// From its best epoch, with a third of the learning rate, as a new run.

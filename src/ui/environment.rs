@@ -101,9 +101,9 @@ impl Environment {
         // A multiplexer passes on the variables of the terminal in which it was started. That may
         // be another terminal now, and the multiplexer may not support its colours.
         let inside = ["screen", "tmux"].iter().any(|known| self.term.starts_with(known));
-        let told =
+        let by_program =
             self.windows_terminal || TRUECOLOR_PROGRAMS.contains(&self.term_program.as_str());
-        named || told && !inside
+        named || by_program && !inside
     }
 }
 

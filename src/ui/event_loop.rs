@@ -1,12 +1,12 @@
 //! The event loop: updates of the run, keys, signals, and the end of the terminal.
 
 use super::app::App;
-use super::background::{self, Filtered, ReplyFilter};
+use super::background::{self, KeyClass, ReplyFilter};
 use super::effect::Exit;
 use super::pacer::{FramePacer, Limits};
 use super::request::DashboardRequest;
 use super::screen::{self, Screen, TerminalGuard};
-use super::setup::{DashboardSetup, Opened, StackPosition as Over};
+use super::setup::{DashboardSetup, OpenedDashboard, StackPosition as Over};
 use super::theme::Theme;
 use super::title;
 use crate::protocol::{Command, Link, Update};
@@ -32,7 +32,7 @@ pub enum Error {
 
 /// Events from the threads around the loop.
 #[derive(Debug)]
-enum Outside {
+enum LoopInput {
     Input(Input),
     /// A signal requested the end of the program.
     Terminate,
@@ -80,15 +80,15 @@ pub fn run(link: &Link, setup: DashboardSetup, limits: Limits) -> Result<Exit, E
 const FIRST_DATA_TIMEOUT: Duration = Duration::from_millis(200);
 /// How long the first frame waits for the reply about the background colour.
 const BACKGROUND_TIMEOUT: Duration = Duration::from_millis(50);
-/// After this time without being stopped, the dashboard is shown again: the system does not stop a
-/// process that no shell could continue.
+/// If the process has not been stopped after this time, the dashboard is shown again: SIGTSTP and
+/// SIGTTOU have no effect on an orphaned process group, which no shell could continue.
 const STOP_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A dashboard with its run. Dashboards below the top one continue to receive updates.
 struct StackedDashboard {
     app: App,
     link: Link,
-    /// The run was going; its end is to be reported.
+    /// The run was going at the last check, so its end has not been reported yet.
     was_going: bool,
 }
 
@@ -145,24 +145,22 @@ struct Loop<W: Write> {
     replies: ReplyFilter,
     /// The background colour was queried and the reply is pending.
     background_queried: bool,
-    /// While the terminal is released because the program is about to be stopped: when to take it
-    /// back if that does not happen.
+    /// Set while the terminal is released because the process is about to be stopped: when to take
+    /// the terminal back if it has not been stopped.
     released_until: Option<Instant>,
 }
 
 impl<W: Write> Loop<W> {
     /// The visible dashboard.
     fn top(&mut self) -> &mut StackedDashboard {
-        self.layers
-            .last_mut()
-            .expect("the first dashboard ends the loop and is never taken released_until")
+        self.layers.last_mut().expect("the first dashboard ends the loop and is never popped")
     }
 
     fn app(&mut self) -> &mut App {
         &mut self.top().app
     }
 
-    fn run(mut self, outside: &Receiver<Outside>) -> io::Result<Exit> {
+    fn run(mut self, outside: &Receiver<LoopInput>) -> io::Result<Exit> {
         let updates = self.top().link.updates.clone();
         if let Some(exit) = self.wait_for_first_data(outside, &updates)? {
             return Ok(exit);
@@ -181,12 +179,12 @@ impl<W: Write> Loop<W> {
             match self.wait(outside, deadline) {
                 WakeReason::Outside => {
                     dirty = true;
-                    let news = match outside.try_recv() {
-                        Ok(news) => news,
+                    let event = match outside.try_recv() {
+                        Ok(event) => event,
                         Err(TryRecvError::Empty) => continue,
-                        Err(TryRecvError::Disconnected) => Outside::TerminalGone,
+                        Err(TryRecvError::Disconnected) => LoopInput::TerminalGone,
                     };
-                    if let Some(exit) = self.outside(news)? {
+                    if let Some(exit) = self.outside(event)? {
                         return Ok(exit);
                     }
                 }
@@ -204,7 +202,7 @@ impl<W: Write> Loop<W> {
     }
 
     /// Waits for an event or the deadline.
-    fn wait(&self, outside: &Receiver<Outside>, deadline: Option<Instant>) -> WakeReason {
+    fn wait(&self, outside: &Receiver<LoopInput>, deadline: Option<Instant>) -> WakeReason {
         let mut select = Select::new();
         select.recv(outside);
         for layer in &self.layers {
@@ -234,7 +232,7 @@ impl<W: Write> Loop<W> {
         for title in ended {
             self.screen.notify(&title)?;
         }
-        if self.app().take_urgent() {
+        if self.app().take_answer_arrived() {
             self.pacer.prioritize();
         }
         Ok(any)
@@ -267,7 +265,7 @@ impl<W: Write> Loop<W> {
             (_, None) => return Ok(()),
         };
         match dashboard {
-            Ok(Opened { link, setup }) => {
+            Ok(OpenedDashboard { link, setup }) => {
                 let light = self.app().setup().theme.light;
                 let (theme, layer) = (Theme { light, ..setup.theme }, Over::OverAnother);
                 self.layers
@@ -283,7 +281,7 @@ impl<W: Write> Loop<W> {
     /// and one with the wrong colours would flicker.
     fn wait_for_first_data(
         &mut self,
-        outside: &Receiver<Outside>,
+        outside: &Receiver<LoopInput>,
         updates: &Receiver<Update>,
     ) -> io::Result<Option<Exit>> {
         let start = Instant::now();
@@ -295,14 +293,14 @@ impl<W: Write> Loop<W> {
         let mut has_data = false;
         loop {
             let reply = if self.background_queried { BACKGROUND_TIMEOUT } else { Duration::ZERO };
-            let news = if has_data { Duration::ZERO } else { FIRST_DATA_TIMEOUT };
-            let until = start + reply.max(news);
+            let data = if has_data { Duration::ZERO } else { FIRST_DATA_TIMEOUT };
+            let until = start + reply.max(data);
             if Instant::now() >= until {
                 return Ok(None);
             }
             select! {
-                recv(outside) -> news => {
-                    let exit = self.outside(news.unwrap_or(Outside::TerminalGone))?;
+                recv(outside) -> event => {
+                    let exit = self.outside(event.unwrap_or(LoopInput::TerminalGone))?;
                     if exit.is_some() {
                         return Ok(exit);
                     }
@@ -321,23 +319,23 @@ impl<W: Write> Loop<W> {
     }
 
     /// Handles an event; returns how the dashboard ends, if it does.
-    fn outside(&mut self, news: Outside) -> io::Result<Option<Exit>> {
-        match news {
-            Outside::Input(input) => {
+    fn outside(&mut self, event: LoopInput) -> io::Result<Option<Exit>> {
+        match event {
+            LoopInput::Input(input) => {
                 self.input(input)?;
                 self.pacer.prioritize();
             }
-            Outside::Terminate => return Ok(Some(Exit::Terminated)),
-            Outside::TerminalGone => return Ok(Some(Exit::Gone)),
-            Outside::Suspend => self.suspend(),
-            Outside::Continued => self.take_terminal()?,
+            LoopInput::Terminate => return Ok(Some(Exit::Terminated)),
+            LoopInput::TerminalGone => return Ok(Some(Exit::Gone)),
+            LoopInput::Suspend => self.suspend(),
+            LoopInput::Continued => self.take_terminal()?,
         }
         Ok(None)
     }
 
     fn draw(&mut self) -> io::Result<()> {
         if self.pacer.can_afford_pictures(Instant::now()) {
-            self.app().settle();
+            self.app().show_waiting_frames();
         }
         let mut frame = Buffer::empty(self.screen.area()?);
         self.app().render(&mut frame);
@@ -358,16 +356,16 @@ impl<W: Write> Loop<W> {
     fn input(&mut self, input: Input) -> io::Result<()> {
         let command = match input {
             Input::Key(key) if key.kind != KeyEventKind::Release => match self.replies.take(key) {
-                Filtered::Key(key) if is_suspend(key) => {
+                KeyClass::Key(key) if is_suspend(key) => {
                     self.release_terminal();
                     // Stop the whole job, as the terminal would do with SIGTSTP. If that fails, the
                     // dashboard is shown again.
                     let _ = kill_current_process_group(Signal::TSTP);
                     None
                 }
-                Filtered::Key(key) => self.app().key(key),
-                Filtered::Swallowed => None,
-                Filtered::Background { light } => {
+                KeyClass::Key(key) => self.app().key(key),
+                KeyClass::Swallowed => None,
+                KeyClass::Background { light } => {
                     // Ignore a reply that was not requested.
                     if std::mem::take(&mut self.background_queried) {
                         self.app().set_background(light);
@@ -397,7 +395,7 @@ impl<W: Write> Loop<W> {
     }
 
     /// Stops this process as an uncaught SIGTSTP would. SIGTTOU has the same effect, is not caught
-    /// and, unlike SIGSTOP, does not stop a process that nobody could continue.
+    /// and, unlike SIGSTOP, does not stop an orphaned process group.
     fn suspend(&mut self) {
         self.release_terminal();
         let _ = kill_process(getpid(), Signal::TTOU);
@@ -425,11 +423,11 @@ fn is_suspend(key: KeyEvent) -> bool {
     key.code == KeyCode::Char('z') && key.modifiers == KeyModifiers::CONTROL
 }
 
-/// The event loop that receives the input. A second one in the same process reuses the reading
-/// thread of the first, which would otherwise consume another key.
-static INPUT: Mutex<Option<Sender<Outside>>> = Mutex::new(None);
+/// The channel of the event loop that receives the input. A second event loop in the same process
+/// reuses the reading thread of the first, which would otherwise consume another key.
+static INPUT: Mutex<Option<Sender<LoopInput>>> = Mutex::new(None);
 
-fn read_input(send: Sender<Outside>) -> io::Result<()> {
+fn read_input(send: Sender<LoopInput>) -> io::Result<()> {
     let target = || INPUT.lock().unwrap_or_else(PoisonError::into_inner);
     if target().replace(send).is_some() {
         return Ok(());
@@ -439,16 +437,16 @@ fn read_input(send: Sender<Outside>) -> io::Result<()> {
         let deliver = |event| target().as_ref().is_none_or(|send| send.send(event).is_err());
         while let Ok(input) = crossterm::event::read() {
             // If the loop has ended, the next one will receive the input.
-            let _ = deliver(Outside::Input(input));
+            let _ = deliver(LoopInput::Input(input));
         }
-        let _ = deliver(Outside::TerminalGone);
+        let _ = deliver(LoopInput::TerminalGone);
     })?;
     Ok(())
 }
 
-/// Detects a hang-up. Reads from a terminal that is gone return at once forever (crossterm issue
-/// 793), so the reading thread cannot detect it.
-fn watch_for_hang_up(send: Sender<Outside>) -> io::Result<()> {
+/// Detects a hang-up. After it, every read from the terminal returns at once (crossterm issue 793),
+/// so the reading thread cannot detect it.
+fn watch_for_hang_up(send: Sender<LoopInput>) -> io::Result<()> {
     thread::Builder::new().name("nntop-hang-up".into()).spawn(move || {
         let stdin = io::stdin();
         loop {
@@ -460,25 +458,25 @@ fn watch_for_hang_up(send: Sender<Outside>) -> io::Result<()> {
                 Err(_) => break,
             }
         }
-        let _ = send.send(Outside::TerminalGone);
+        let _ = send.send(LoopInput::TerminalGone);
     })?;
     Ok(())
 }
 
-fn watch_for_signals(send: Sender<Outside>) -> io::Result<()> {
+fn watch_for_signals(send: Sender<LoopInput>) -> io::Result<()> {
     let mut signals =
         signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT])?;
     let (ready, started) = bounded::<()>(1);
     thread::Builder::new().name("nntop-signals".into()).spawn(move || {
         drop(ready);
         for signal in signals.forever() {
-            let news = match signal {
-                SIGHUP => Outside::TerminalGone,
-                SIGTSTP => Outside::Suspend,
-                SIGCONT => Outside::Continued,
-                _ => Outside::Terminate,
+            let event = match signal {
+                SIGHUP => LoopInput::TerminalGone,
+                SIGTSTP => LoopInput::Suspend,
+                SIGCONT => LoopInput::Continued,
+                _ => LoopInput::Terminate,
             };
-            if send.send(news).is_err() {
+            if send.send(event).is_err() {
                 return;
             }
         }

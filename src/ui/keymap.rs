@@ -68,7 +68,7 @@ pub struct Binding {
     /// The key as shown in the help.
     pub keys: &'static str,
     pub does: &'static str,
-    /// The least that the dashboard must show for the key to be listed in the help.
+    /// The minimum scope in which the help lists the key.
     pub scope: Scope,
     code: KeyCode,
     action: Action,

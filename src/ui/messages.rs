@@ -51,11 +51,11 @@ impl Messages {
         self.push(line);
     }
 
-    /// Adds the messages of events that were skipped. Of the events before attaching, only warnings
-    /// of a live run are shown in the footer.
+    /// Adds the messages of the events that a snapshot replaces. The footer shows none of them if
+    /// the run has ended; on attaching, it shows only logged warnings and errors.
     pub fn announce_snapshot(&mut self, now: &RunView, run: &RunView, theme: &Theme) {
         let was_here = run.info.is_some();
-        for fact in now.facts_since(run) {
+        for fact in now.missed_events(run) {
             let notice = self.notice.clone();
             self.announce(&fact, run, theme);
             if now.outcome.is_some() || !(was_here || matches!(fact, Event::Log(_))) {
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
     use crate::protocol::Tuned;
 
-    /// Epochs come from a session, which may be another user's.
+    /// Epoch numbers come from a session, which is not trusted.
     #[test]
     fn the_largest_epoch_is_announced() {
         let mut messages = Messages::default();
@@ -220,10 +220,10 @@ mod tests {
         };
         let saved = footer_after(&log(LogLevel::Info, "nothing to act on"));
         assert_eq!(saved, "saved model.safetensors");
-        let warning = "epoch 2: the output for 0 never fires";
+        let warning = "epoch 2: class 0 is never predicted";
         assert_eq!(footer_after(&log(LogLevel::Warning, warning)), warning);
         assert_eq!(footer_after(&ended), warning, "it explains the result");
-        let recovery = "epoch 5: the network learns now";
+        let recovery = "epoch 5: the network is learning now";
         assert_eq!(footer_after(&log(LogLevel::Info, recovery)), recovery);
         assert_eq!(footer_after(&ended), "", "the footer says how the run ended");
     }

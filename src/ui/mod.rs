@@ -34,7 +34,7 @@ mod views;
 mod widgets;
 
 pub use app::App;
-pub use effect::{Exit, GoOn};
+pub use effect::{Continuation, Exit};
 pub use environment::Environment;
 pub use event_loop::{Error, run};
 pub use experiment_name::ExperimentName;
@@ -42,7 +42,9 @@ pub use language::Language;
 pub use pacer::Limits;
 pub use png::{PngError, png};
 pub use screen::notification;
-pub use setup::{DashboardSetup, Opened, Opener, SavePicture, SavePictureError, TerminalExtras};
+pub use setup::{
+    DashboardSetup, OpenedDashboard, Opener, SavePicture, SavePictureError, TerminalExtras,
+};
 pub use svg::{svg, text};
 pub use theme::{ColorDepth, Theme};
 pub use view_id::ViewId;

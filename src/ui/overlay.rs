@@ -1,6 +1,6 @@
 //! Overlays: help, command line, messages, recipe, confirmations.
 
-use super::effect::{Effect, Exit, GoOn};
+use super::effect::{Continuation, Effect, Exit};
 use super::keymap::{BINDINGS, Binding};
 use super::palette::{ENTRIES, PaletteCommand};
 use super::setup::DashboardSetup;
@@ -91,15 +91,15 @@ impl Overlay {
 
     /// Offers to continue a run that has ended; `what` describes how.
     #[must_use]
-    pub fn ask_go_on(what: String, how: GoOn, theme: &Theme) -> Self {
+    pub fn ask_go_on(what: String, how: Continuation, theme: &Theme) -> Self {
         let text = theme.say("The run has ended. Continue it?").into();
-        Self::Question { text, choices: vec![('y', what, Effect::Leave(Exit::GoOn(how)))] }
+        Self::Question { text, choices: vec![('y', what, Effect::Leave(Exit::Continue(how)))] }
     }
 
     /// Whether it asks about a run that has not ended.
     pub(super) fn is_about_a_live_run(&self) -> bool {
         let Self::Question { choices, .. } = self else { return false };
-        !choices.iter().any(|(_, _, effect)| matches!(effect, Effect::Leave(Exit::GoOn(_))))
+        !choices.iter().any(|(_, _, effect)| matches!(effect, Effect::Leave(Exit::Continue(_))))
     }
 
     /// Handles a key press.
@@ -120,7 +120,8 @@ impl Overlay {
         }
     }
 
-    /// Inserts pasted text into the command line, without control characters; other overlays ignore it.
+    /// Inserts pasted text into the command line, without control characters; other overlays ignore
+    /// it.
     pub fn paste(&mut self, text: &str) {
         if let Self::Palette(line) = self {
             let blank = |character: char| if character.is_whitespace() { ' ' } else { character };
@@ -129,7 +130,7 @@ impl Overlay {
         }
     }
 
-    /// Draws it over the whole screen; the help also lists the keys of the view below.
+    /// Draws it over the middle of the screen; the help also lists the keys of the view below.
     pub fn render(
         &self,
         area: Rect,
@@ -156,7 +157,7 @@ impl Overlay {
                 }
                 let stay = (theme.say("Esc").to_string(), theme.say("stay"));
                 let rows = choices.iter().map(|(key, does, _)| (key.to_string(), does.as_str()));
-                // On a low screen the blank line goes first.
+                // If there are too few rows, the blank line is omitted first.
                 let gap = u16::from(inside.height > lines + choices.len() as u16 + 1);
                 for (row, (key, does)) in (lines + gap..).zip(rows.chain([stay])) {
                     write(buffer, inside, row, &key, theme.style(TextRole::Accent));

@@ -21,7 +21,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// For slow connections: at most 3 KB per second on average, and 6 KB at once.
+    /// For slow connections: at most 2.2 KB per second on average, and 6 KB at once.
     #[must_use]
     pub fn low_bandwidth() -> Self {
         let bytes_at_once = Some(6_000.0);
@@ -29,7 +29,7 @@ impl Limits {
     }
 }
 
-/// Maximum size of the allowance in seconds, if frames are always complete.
+/// Maximum allowance if frames are always complete, in seconds at the average rate.
 const ALLOWANCE_SECONDS: f64 = 1.5;
 /// Fraction of the burst that updates leave for the answer to the next key.
 const RESERVED_FOR_KEYS: f64 = 0.5;
@@ -65,7 +65,7 @@ impl FramePacer {
         (self.allowance + earned).min(max_allowance(&self.limits))
     }
 
-    /// The part of the allowance that is reserved for keys.
+    /// The bytes of the allowance that are reserved for the answer to the next key.
     fn reserved(&self, most: f64) -> f64 {
         if self.prioritized { 0.0 } else { RESERVED_FOR_KEYS * most }
     }
@@ -90,7 +90,8 @@ impl FramePacer {
         self.last + Duration::from_secs_f64(debt.max(1.0 / self.limits.frames_per_second))
     }
 
-    /// Whether the allowance is enough for a change of a large part of the screen.
+    /// Whether the allowance is at least 90% of its maximum, enough for a change of a large part of
+    /// the screen, or the frame answers a request of the user.
     pub(super) fn can_afford_pictures(&self, now: Instant) -> bool {
         self.prioritized || self.allowance_at(now) >= 0.9 * max_allowance(&self.limits)
     }

@@ -83,7 +83,7 @@ pub const ENTRIES: &[PaletteCommand] = &[
         "explore",
         "sigmoid-neuron",
         ALWAYS,
-        "play with an idea, by its id or how one begins",
+        "open an explorable, by its id or a prefix of it",
         |text| Some(Effect::Explore(text.into())),
     ),
     entry("background", "light|dark", ALWAYS, "colours for a light or a dark background", |text| {
@@ -98,7 +98,7 @@ pub const ENTRIES: &[PaletteCommand] = &[
     entry("hold", "", COMMAND, "have the script wait between two steps", |text| {
         bare(text, Effect::Send(Command::Hold))
     }),
-    entry("suspend", "", COMMAND, "stop its processes; memory stays taken", |text| {
+    entry("suspend", "", COMMAND, "stop its processes; they keep their memory", |text| {
         bare(text, Effect::Send(Command::Suspend))
     }),
     entry("end", "", COMMAND, "write a checkpoint, then end the command", |text| {

@@ -18,7 +18,7 @@ impl Ramp {
 }
 
 /// The index of the nearest colour: from xterm's 6×6×6 cube, or from its 24 greys if the channels
-/// are equal.
+/// differ by less than 12 of 255.
 pub(super) fn nearest(channels: [f32; 3]) -> u8 {
     const LEVELS: [f32; 6] = [0.0, 95.0, 135.0, 175.0, 215.0, 255.0];
     let channels = channels.map(|share| 255.0 * share);
@@ -35,8 +35,8 @@ pub(super) fn nearest(channels: [f32; 3]) -> u8 {
     16 + 36 * red + 6 * green + blue
 }
 
-/// Negative values: blue. Lightness 6 to 82 on dark, 94 to 20 on light. On dark, pure blue and red are
-/// the darkest steps only: brighter ones outshine the large values of a map.
+/// Negative values: blue. Lightness 6 to 82 on dark, 94 to 20 on light. On dark, only the darkest
+/// steps are pure blue or red: brighter pure colours would stand out more than the large values.
 pub(super) const NEGATIVE: Ramp = Ramp {
     dark: &[233, 17, 18, 24, 25, 31, 32, 74, 117],
     light: &[255, 189, 153, 111, 69, 33, 26, 20, 19],

@@ -51,7 +51,7 @@ pub fn of_recipe(info: &RunInfo, theme: &Theme) -> Vec<(String, String)> {
     }
     line("more images by", info.expand.join(", "));
     if info.all_images {
-        line("validation", theme.say("its images are learned from, too").into());
+        line("validation", theme.say("its images are also used for training").into());
     }
     if info.threads > 0 {
         line("threads", format!("{}", info.threads));

@@ -72,8 +72,8 @@ pub(super) struct Screen<W: Write> {
 }
 
 impl<W: Write> Screen<W> {
-    /// A screen on a writer. It does not change the mode of the terminal, which [`TerminalGuard::take`]
-    /// does.
+    /// A screen on a writer. It does not change the mode of the terminal, which
+    /// [`TerminalGuard::take`] does.
     pub(super) fn new(out: W) -> io::Result<Self> {
         let frame = FrameBuffer::default();
         let backend = CrosstermBackend::new(frame.clone());

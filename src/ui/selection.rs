@@ -14,10 +14,10 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// The probes of a view at the selected moment; for a run also its snapshots, for the keys that
-    /// step through them.
-    pub(super) fn probes(&self, whats: Vec<ProbeQuery>, of_run: bool) -> Vec<Probe> {
-        let probes = whats.into_iter().map(|what| Probe { what, at: self.moment });
+    /// The probes of a view at the selected moment and, if there is a run, the probe for the epochs
+    /// of its snapshots, which the keys `[` and `]` step through.
+    pub(super) fn probes(&self, queries: Vec<ProbeQuery>, of_run: bool) -> Vec<Probe> {
+        let probes = queries.into_iter().map(|what| Probe { what, at: self.moment });
         probes.chain(of_run.then(|| Probe::live(ProbeQuery::Snapshots))).collect()
     }
 
@@ -29,7 +29,7 @@ impl Selection {
 
     /// The stored epoch before (−1) or after (1) the selected one; live after the newest.
     pub(super) fn neighbour_epoch(&self, step: i64, run: &RunView) -> Moment {
-        let mut kept = kept_epochs(run);
+        let mut kept = snapshot_epochs(run);
         if matches!(run.outcome, Some(Outcome::Completed(_))) {
             // The last epoch of a complete run is the same as live.
             kept.retain(|epoch| *epoch < run.epoch());
@@ -49,7 +49,7 @@ impl Selection {
 
 /// The epochs that can be selected, in order: those with a snapshot, or all epochs if the session
 /// is too old to report them.
-pub(super) fn kept_epochs(run: &RunView) -> Vec<u32> {
+pub(super) fn snapshot_epochs(run: &RunView) -> Vec<u32> {
     let frame = run.frames.get(&Probe::live(ProbeQuery::Snapshots));
     match frame.map(|frame| &frame.content) {
         Some(Content::Snapshots { epochs }) if !epochs.is_empty() => epochs.clone(),

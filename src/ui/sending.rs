@@ -1,7 +1,7 @@
 //! Decides which commands are sent to the run: none from a read-only dashboard, and after the end
 //! of the run only those that save or continue it.
 
-use super::effect::GoOn;
+use super::effect::Continuation;
 use super::overlay::Overlay;
 use super::setup::DashboardSetup;
 use crate::protocol::{Command, Outcome, RunView, StepAmount, Tune};
@@ -23,7 +23,7 @@ pub(super) fn reply(
     match command {
         _ if setup.is_without_run() => Reply::Notice("there is no run here"),
         _ if is_lost => Reply::Notice("the run cannot be reached"),
-        _ if setup.read_only => Reply::Notice("read-only: this terminal only looks"),
+        _ if setup.read_only => Reply::Notice("read-only: this terminal sends no commands"),
         Command::SaveAs(file) => Reply::Send(setup.save_as(&file)),
         command if run.outcome.is_some() => after_the_end(command, run, setup),
         command if setup.kind.is_training() => to_a_training(command),
@@ -67,7 +67,7 @@ fn after_the_end(command: Command, run: &RunView, setup: &DashboardSetup) -> Rep
 }
 
 fn offer(epochs: Option<u32>, run: &RunView, setup: &DashboardSetup) -> Reply {
-    if !setup.can_go_on {
+    if !setup.can_be_continued {
         return Reply::Notice("the run has ended, and it has no checkpoint to continue from");
     }
     let theme = &setup.theme;
@@ -77,14 +77,14 @@ fn offer(epochs: Option<u32>, run: &RunView, setup: &DashboardSetup) -> Reply {
         Some(Outcome::Diverged { .. }) => {
             let best = run.best.as_ref().map_or(0, |best| best.epoch);
             let what = theme.fill("go back to the best epoch, {}, with η / 3", &[&best]);
-            (what, GoOn::FromBest)
+            (what, Continuation::FromBest)
         }
         _ if epochs.is_none() && run.epoch() < total => {
-            (theme.fill("continue to epoch {}", &[&total]), GoOn::Train(None))
+            (theme.fill("continue to epoch {}", &[&total]), Continuation::Train(None))
         }
         _ => {
             let more = epochs.unwrap_or(total.max(1));
-            (theme.fill("train {} more epochs", &[&more]), GoOn::Train(Some(more)))
+            (theme.fill("train {} more epochs", &[&more]), Continuation::Train(Some(more)))
         }
     };
     Reply::Ask(Overlay::ask_go_on(what, how, theme))

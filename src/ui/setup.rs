@@ -12,7 +12,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Extra escape sequences for the terminal, extras frames.
+/// Optional escape sequences that are sent in addition to frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TerminalExtras {
     /// Query the background colour.
@@ -27,7 +27,7 @@ pub struct TerminalExtras {
 #[derive(Clone, Debug, Default)]
 pub struct DashboardSetup {
     pub theme: Theme,
-    /// Extra escape sequences for the terminal, extras frames.
+    /// Optional escape sequences that are sent in addition to frames.
     pub extras: TerminalExtras,
     /// The name of the run, if it has one.
     pub name: String,
@@ -40,7 +40,7 @@ pub struct DashboardSetup {
     /// The dashboard sends no commands that change the run.
     pub read_only: bool,
     /// The run has a directory, from which it can be continued after its end.
-    pub can_go_on: bool,
+    pub can_be_continued: bool,
     /// Relative file names are relative to this directory.
     pub directory: PathBuf,
     /// A sentence in the footer until the first key.
@@ -57,7 +57,7 @@ pub struct DashboardSetup {
     pub model: Option<u32>,
     /// The experiments of the Book view.
     pub experiments: Vec<ExperimentName>,
-    /// Show this picture (with its name) and its reading instead of a run.
+    /// Show the picture with this name and its reading instead of a run.
     pub reading: Option<(String, Reading)>,
     /// Show the runs of this source instead of a single run.
     pub runs: Option<Arc<dyn RunSource>>,
@@ -83,7 +83,7 @@ impl DashboardSetup {
         self.explorable.is_some() || self.reading.is_some() || self.runs.is_some()
     }
 
-    /// Decides which global keys the help lists, and which commands the command line.
+    /// Determines which global keys the help lists, and which commands the command line lists.
     pub(super) fn scope(&self) -> Scope {
         match self.kind {
             _ if self.is_without_run() => Scope::NoRun,
@@ -134,7 +134,7 @@ pub enum StackPosition {
 
 /// A dashboard to open.
 #[derive(Debug)]
-pub struct Opened {
+pub struct OpenedDashboard {
     pub link: Link,
     pub setup: DashboardSetup,
 }
@@ -145,13 +145,13 @@ pub trait Opener: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// The reason why it cannot be shown.
-    fn runs(&self) -> Result<Opened, String>;
+    fn runs(&self) -> Result<OpenedDashboard, String>;
 
     /// A run of nntop, by its name.
     ///
     /// # Errors
     /// The reason why it cannot be shown.
-    fn run(&self, name: &str) -> Result<Opened, String>;
+    fn run(&self, name: &str) -> Result<OpenedDashboard, String>;
 }
 
 /// Writes a drawing to a file; returns the file's name.

@@ -6,7 +6,7 @@ use super::theme::{TextRole, Theme};
 use super::view_id::ViewId;
 use super::widgets::{Raster, write_wrapped};
 use crate::protocol::{
-    Content, EpochStats, Frame, Moment, NO_ANSWER, Probe, ProbeQuery, RunView, Tensor,
+    Content, EpochStats, Frame, Moment, NO_PREDICTION, Probe, ProbeQuery, RunView, Tensor,
 };
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
@@ -48,8 +48,8 @@ impl<'a> ViewContext<'a> {
         self.run.frames.get(&Probe { what: what.clone(), at: self.moment })
     }
 
-    /// Writes why there is nothing to draw: the reason that a frame gives, or that the frame has not
-    /// arrived.
+    /// Writes why there is nothing to draw: the reason that a frame gives, or that the frame has
+    /// not arrived.
     pub fn write_missing(&self, frame: Option<&Frame>, area: Rect, buffer: &mut Buffer) {
         let theme = self.theme;
         let (text, role) = match frame.map(|frame| &frame.content) {
@@ -70,7 +70,8 @@ impl<'a> ViewContext<'a> {
         }
     }
 
-    /// The same for a frame about layers, which belong to the first network of an ensemble.
+    /// Like [`Self::as_of`], for a frame about layers; for an ensemble the text says that they are
+    /// those of its first network.
     #[must_use]
     pub fn as_of_layers(&self, frame: &Frame) -> String {
         match self.model {
@@ -85,7 +86,7 @@ impl<'a> ViewContext<'a> {
         self.run.frames.values().filter(fits).max_by_key(|frame| (frame.epoch, frame.batch))
     }
 
-    /// The statistics of the selected epoch.
+    /// The statistics of the newest measured epoch up to the selected one.
     #[must_use]
     pub fn stats(&self) -> Option<&'a EpochStats> {
         match self.moment {
@@ -104,10 +105,10 @@ impl<'a> ViewContext<'a> {
         self.run.info.as_ref().is_some_and(|info| info.network.is_empty() && info.epochs == 0)
     }
 
-    /// The name of a class, or its number if it has none.
+    /// The name of a class, or its number if it has none; "no answer" for [`NO_PREDICTION`].
     #[must_use]
     pub fn class(&self, label: u32) -> String {
-        if label == NO_ANSWER {
+        if label == NO_PREDICTION {
             return self.theme.say("no answer").into();
         }
         let classes = self.run.info.as_ref().map(|info| &info.classes);

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Starts and stops commands in sessions, again and again, and counts what is left.
+"""Starts and stops commands in sessions repeatedly, and counts what is left over.
 
     python3 tests/bench/cycles.py target/release/nntop [--cycles 1000] [--batch 50]
 
 In every cycle `nntop run --detach` starts a command, whose session is paused, resumed and stopped;
-every second command ends by itself instead. Another session, which lives all the time, is paused,
-resumed and attached to in every cycle. Runs are removed in batches. Before and after, it counts what
-may have been left: processes, runs, files in the state directory and in the directories for sockets
-and temporary files, and descriptors and threads of the session that lives. Descriptors that a command
-has inherited beside its three are counted in every cycle. The exit code is 1 unless all counts are 0.
+every second command ends by itself instead. Another session, which stays live, is paused and resumed
+in every cycle and attached to in every tenth. Runs are removed in batches. These are counted before
+and after: processes, runs, files in the state directory and in the directories for sockets and
+temporary files, and descriptors and threads of the live session. Descriptors that a command has
+inherited in addition to its three are counted in every cycle. The exit code is 1 unless all counts
+are 0.
 """
 
 import argparse
@@ -21,8 +22,8 @@ import sys
 import tempfile
 import time
 
-PATIENCE = 60  # seconds for anything
-# Prints its descriptors: three, and the one by which the directory is read.
+TIMEOUT = 60  # seconds for each step
+# Prints the number of its descriptors: three, and the one of the directory that is read.
 COMMAND = 'ls /proc/self/fd | wc -l'
 
 
@@ -44,7 +45,7 @@ class Lab:
     def nntop(self, *arguments):
         return subprocess.run(
             [self.program, *arguments], env=self.environment, cwd=self.directory, capture_output=True,
-            text=True, stdin=subprocess.DEVNULL, timeout=PATIENCE,
+            text=True, stdin=subprocess.DEVNULL, timeout=TIMEOUT,
         )
 
     def say(self, *arguments):
@@ -57,7 +58,7 @@ class Lab:
         return {run["name"]: run for run in map(json.loads, self.say("ls", "--json").splitlines())}
 
     def processes(self):
-        """Processes whose environment names the directory of this script: all that it started."""
+        """Processes whose environment contains the test directory: all that this script started."""
         found = []
         for entry in pathlib.Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -69,7 +70,7 @@ class Lab:
         return found
 
     def zombies(self):
-        """Children of the living session that have ended and were not waited for."""
+        """Children of the live session that have ended and were not waited for."""
         count = 0
         for entry in pathlib.Path("/proc").iterdir():
             if entry.name.isdigit():
@@ -95,8 +96,8 @@ class Lab:
         }
 
     def settle(self, wanted):
-        """Counts until they are as low as wanted, or for some seconds: a session ends a moment after
-        its run."""
+        """The counts, once none exceeds `wanted` or after 10 s: a session ends shortly after its
+        run."""
         limit = time.monotonic() + 10
         while True:
             counts = self.counts(self.host)
@@ -105,13 +106,13 @@ class Lab:
             time.sleep(0.2)
 
     def cycle(self, number):
-        """One start and stop; the number of descriptors too many that the command had."""
+        """One start and stop; returns the number of descriptors that the command inherited."""
         name = f"cycle-{number}"
         stays = number % 2 == 0
         command = f"{COMMAND}; exec sleep 1000" if stays else COMMAND
         self.say("run", "--detach", "--name", name, "--", "sh", "-c", command)
         output = self.state / "runs" / name / "output"
-        limit = time.monotonic() + PATIENCE
+        limit = time.monotonic() + TIMEOUT
         while not (text := output.read_text() if output.exists() else "").endswith("\n"):
             if time.monotonic() > limit:
                 raise SystemExit(f"{name} printed nothing")
@@ -127,8 +128,8 @@ class Lab:
 
     def remove(self, names):
         for name in names:
-            limit = time.monotonic() + PATIENCE
-            # One that has just ended is live for another moment.
+            limit = time.monotonic() + TIMEOUT
+            # A run that has just ended is live for another moment.
             while self.nntop("rm", "--yes", name).returncode != 0:
                 if time.monotonic() > limit:
                     raise SystemExit(f"{name} cannot be removed")
@@ -137,7 +138,7 @@ class Lab:
     def measure(self, cycles, batch):
         self.say("run", "--detach", "--name", "host", "--", "sleep", "1000000")
         self.host = self.runs()["host"]["pid"]
-        # What is made once, such as a thread for the first client, is no leak.
+        # What is created once, such as a thread for the first client, is not a leak.
         self.cycle(-2)
         self.remove(["cycle--2"])
         before = self.settle(collections.defaultdict(int))

@@ -1,8 +1,8 @@
-"""Trains 14 recipes and prints the SHA-256 of what they learned. Prints a table, judges threads alone.
+"""Trains 14 recipes and prints a table with the SHA-256 of the trained weights of each.
 
-Run it before and after a change of the arithmetic: the same table means that every weight is the
-same to the bit. Each recipe is trained on one thread and on two, which must agree (exit code 1
-where they do not). Standard library alone; about a minute:
+Run it before and after a change of the numeric code: equal tables mean that every weight is equal
+bit for bit. Each recipe is trained on one thread and on two, which must agree (otherwise the exit
+code is 1). Needs only the standard library, and about a minute:
 
     cargo build --release && python3 tests/bench/hashes.py > before.txt
     python3 tests/bench/hashes.py --check before.txt
@@ -22,8 +22,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# Small parts of MNIST, few epochs: enough for every code path of a training step to leave its trace.
-# The last mini-batch of an epoch is short in most of them.
+# Small parts of MNIST and few epochs, which are enough to run every code path of a training step.
+# In most of them the last mini-batch of an epoch is smaller than the others.
 RECIPES = {
     "sgd": "--layers 784,30,10 --train-size 1005 --epochs 2",
     "sgd-l2-large-batch": "--layers 784,100,10 --batch 64 --eta 0.5 --cost cross-entropy --lambda 2"

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Kills sessions with SIGKILL at random moments and resumes them, again and again.
+"""Repeatedly kills sessions with SIGKILL at random moments and resumes them.
 
     python3 tests/bench/kills.py target/release/nntop [--rounds 100] [--seed 1] [--scale 1]
 
 Every round trains one of seven recipes in a session, kills the session (in every third round also
 the program that starts it) at moments drawn from the seed, resumes it until it is complete, and
-compares the model with that of a run that nothing happened to. It prints how often the bytes
+compares the model with that of an uninterrupted run. It prints how often the bytes
 differed, a resume was refused, an epoch that a client had seen was missing afterwards, or a file
 was left over; the exit code is 1 unless all four are 0.
 """
@@ -35,7 +35,7 @@ RECIPES = {
     "--cost log-likelihood --activation relu",
     "ensemble": "--ensemble 3 --layers 64,12,3 --batch 7 --epochs 300",
 }
-PATIENCE = 300  # seconds for anything
+TIMEOUT = 300  # seconds for each step
 
 
 def write_data(directory):
@@ -75,7 +75,7 @@ class Lab:
     def nntop(self, text):
         return subprocess.run(
             self.command(text), env=self.environment, cwd=self.directory, capture_output=True, text=True,
-            stdin=subprocess.DEVNULL, timeout=PATIENCE,
+            stdin=subprocess.DEVNULL, timeout=TIMEOUT,
         )
 
     def start(self, name, recipe):
@@ -86,18 +86,18 @@ class Lab:
         return f"train --detach --name {name} --data {self.data} --save {model} {' '.join(arguments)}"
 
     def run(self, name):
-        """What `ls` says of a run, or None."""
+        """The entry of a run in `nntop ls --json`, or None."""
         lines = self.nntop("ls --json").stdout.splitlines()
         return next((run for run in map(json.loads, lines) if run["name"] == name), None)
 
     def recorded(self, name):
-        """How many epochs the events tell."""
+        """The number of epochs in the event file."""
         events = self.state / "runs" / name / "events.jsonl"
         text = events.read_bytes() if events.exists() else b""
         return text.count(b'"EpochEnded"')
 
     def wait_for_end(self, name):
-        limit = time.monotonic() + PATIENCE
+        limit = time.monotonic() + TIMEOUT
         while (run := self.run(name)) and run["live"]:
             if time.monotonic() > limit:
                 raise SystemExit(f"{name} never ended: {run}")
@@ -109,7 +109,7 @@ class Lab:
         return hashlib.sha256(model.read_bytes()).hexdigest() if model.exists() else None
 
     def stray(self):
-        """Temporary files that somebody has left."""
+        """Temporary files that were left over."""
         return [path for path in self.directory.rglob(".nntop-*")]
 
     def kill(self, name):
@@ -119,7 +119,7 @@ class Lab:
         seen = self.recorded(name)
         os.kill(run["pid"], signal.SIGKILL)
         self.kills += 1
-        limit = time.monotonic() + PATIENCE
+        limit = time.monotonic() + TIMEOUT
         while pathlib.Path(f"/proc/{run['pid']}").exists() and not is_zombie(run["pid"]):
             if time.monotonic() > limit:
                 raise SystemExit(f"{name} cannot be killed")
@@ -129,7 +129,7 @@ class Lab:
         return seen
 
     def begin(self, name, recipe, dice, kill_starter):
-        """Starts a run; where its starter is to be killed, starts again what did not come to be."""
+        """Starts a run. With `kill_starter`, kills the first starter; starts again if it left no run."""
         if kill_starter:
             starter = subprocess.Popen(
                 self.command(self.start(name, recipe)), env=self.environment, cwd=self.directory,

@@ -1,7 +1,7 @@
-"""Measures what the dashboard costs: time, bytes, processor, memory. Prints a table, judges nothing.
+"""Measures the cost of the dashboard: time, bytes, CPU, memory. Prints a table without a verdict.
 
-The real release binary in a real pseudo-terminal of 120×40 cells; Linux and the standard library
-alone. Run it on an idle machine: `cargo build --release && python3 tests/bench/measure.py`.
+Runs the release binary in a pseudo-terminal of 120×40 cells; needs only Linux and the standard
+library. Run it on an idle machine: `cargo build --release && python3 tests/bench/measure.py`.
 """
 
 import argparse
@@ -27,13 +27,13 @@ sys.path.insert(0, str(ROOT / "tests" / "peers"))
 import rows  # noqa: E402  (the networks of the speed table)
 
 COLUMNS, ROWS = 120, 40
-# What ends a frame: the end of a synchronized update.
+# The escape sequence at the end of each frame, which ends a synchronized update.
 FRAME_END = b"\x1b[?2026l"
 ENDLESS = "1000000"
 
 
 class Terminal:
-    """A program in a terminal whose screen is read but not looked at."""
+    """A program in a terminal, whose output is read but not interpreted."""
 
     def __init__(self, binary, arguments, state):
         self.start = time.perf_counter()
@@ -89,7 +89,7 @@ def terminal(binary, arguments, state):
 
 
 def busy(pid, thread=""):
-    """Seconds that a process's threads whose name begins so were on a processor."""
+    """CPU seconds of the threads of a process whose names start with `thread`."""
     total = 0
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(OSError):  # a thread that has just ended
@@ -99,7 +99,7 @@ def busy(pid, thread=""):
 
 
 def first_frame(binary, options):
-    """Bare nntop, from its start to the end of the first frame."""
+    """Time from the start of `nntop` without arguments to the end of the first frame."""
     times = []
     for _ in range(options.rounds):
         with tempfile.TemporaryDirectory() as state, terminal(binary, [], state) as opened:
@@ -110,11 +110,11 @@ def first_frame(binary, options):
 
 
 def traffic(binary, options):
-    """Bytes while training at full speed; then bytes and processor while paused."""
+    """Bytes written while training at full speed; then bytes and CPU time while paused."""
     arguments = ["train", "--inline", "--epochs", ENDLESS]
     with tempfile.TemporaryDirectory() as state, terminal(binary, arguments, state) as opened:
         opened.wait("a frame", lambda: opened.first_frame is not None)
-        # The first frames fill the screen; what follows is news.
+        # The first frames fill the screen; only updates follow.
         time.sleep(2)
         before, start = opened.bytes, time.perf_counter()
         time.sleep(options.seconds)
@@ -130,7 +130,7 @@ def traffic(binary, options):
 
 
 def ending(binary, options):
-    """From a signal, or from the terminal's end, to the end of a dashboard with its run."""
+    """Time from a signal, or from closing the terminal, to the exit of a dashboard with its run."""
     arguments = ["train", "--inline", "--epochs", ENDLESS]
     for what in [signal.SIGTERM, signal.SIGHUP, None]:
         times = []
@@ -155,7 +155,7 @@ def ending(binary, options):
 
 
 def epochs_between(events, start, end):
-    """`train_seconds` of the epochs that ended between two points of the events file."""
+    """`train_seconds` of the epochs that ended between two offsets of the event file."""
     with open(events, "rb") as file:
         file.seek(start)
         lines = file.read(end - start).splitlines()
@@ -164,7 +164,7 @@ def epochs_between(events, start, end):
 
 
 def training_cost(binary, options):
-    """One run, with and without a dashboard in turn; an epoch's seconds in mini-batches alone."""
+    """Seconds of mini-batches per epoch, in turns with and without an attached dashboard."""
     with tempfile.TemporaryDirectory() as state:
         env = os.environ | {"XDG_STATE_HOME": state}
         command = [binary, "train", "--detach", "--name", "cost", "--threads", "1"]
@@ -205,7 +205,7 @@ def frame(binary, _options):
 
 
 def peak_memory(command):
-    """Largest resident set of a process in MB."""
+    """Maximum resident set size of a process in MB."""
     process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
@@ -214,7 +214,7 @@ def peak_memory(command):
 
 
 def memory(binary, _options):
-    """Every network of the speed table, all images loaded, an epoch of some of them."""
+    """Peak memory of one epoch of 2,000 images for every network of the speed table."""
     for network, batch, cost, activation, rate in rows.ROWS:
         command = [binary, "train", "--headless", "--layers", network, "--batch", batch]
         command += ["--cost", cost, "--activation", activation, "--eta", rate]

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Draws every view of the dashboard at several sizes and in several colours, to be looked at.
+"""Draws every view of the dashboard at several sizes and in several colours, for review.
 
-    tests/bench/pictures.py DIR                     # trains a small run, then draws all of it
-    tests/bench/pictures.py DIR --run night         # of a run that is there
+    tests/bench/pictures.py DIR                     # trains a small run, then draws every view
+    tests/bench/pictures.py DIR --run night         # draws an existing run
     tests/bench/pictures.py DIR --views 3 5 --sizes 80x24 --colors 256
 
 Writes a picture for each view, size, number of colours and background, and for each view and size a contact

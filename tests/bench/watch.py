@@ -1,18 +1,19 @@
-"""Measures `nntop watch` and `nntop runs` on logs of TensorBoard. Prints a table, judges nothing.
+"""Measures `nntop watch` and `nntop runs` on logs of TensorBoard. Prints a table without a verdict.
 
     pip install numpy
     cargo build --release && python3 tests/bench/watch.py [--binary PATH] [--seconds 60]
 
-The logs are written by `tests/peers/logs.py`, the terminal is that of `measure.py`: 120×40 cells, whose
-bytes are read but not looked at. Run it on an idle machine; about three minutes. Measured are
+The logs are written by `tests/peers/logs.py`; the terminal is that of `measure.py`, with 120×40 cells.
+Run it on an idle machine; it takes about three minutes. It measures
 
 - the time from the start of the program to the first frame with a chart, for 2,000,000 points and for
   a tenth of them (bound: 300 ms);
 - the time from an event that is appended to a log to the bytes on the terminal (bound: 1 s);
-- bytes and processor with 200 runs at rest (bounds: 0 bytes, 1%);
-- 100,000 points a second, appended to ten logs: how long after the last one the screen still changes;
-- the time until a table of 1,000 runs is on the screen (bound: 1 s), and until the frame that follows
-  a key of its filter or of its order has ended (bound: 50 ms).
+- bytes and CPU time with 200 runs that do not change (bounds: 0 bytes, 1%);
+- 100,000 points per second, appended to ten logs: the time from the last point to the last change of
+  the screen;
+- the time until a table of 1,000 runs is on the screen (bound: 1 s), and from a key that filters or
+  sorts it to the end of the next frame (bound: 50 ms).
 """
 
 import argparse
@@ -36,7 +37,7 @@ QUIET = 3  # seconds without a byte
 
 
 class Watched(measure.Terminal):
-    """A terminal that notes when the first frame with a chart ended, and the newest byte and frame."""
+    """A terminal that records the times of the first chart, the newest byte and the newest frame."""
 
     def __init__(self, binary, arguments, state):
         self.chart = None
@@ -110,7 +111,7 @@ def at_rest(binary, directory, state, seconds):
 
 
 def followed(binary, directory, state, seconds, rate=100_000):
-    """Ten logs grow together; the bytes are made before."""
+    """Ten logs grow at the same time."""
     logs.write(directory, 10, 10, 100)
     opened = Watched(binary, ["watch", directory], state)
     opened.until_quiet()
@@ -142,7 +143,7 @@ def followed(binary, directory, state, seconds, rate=100_000):
 
 
 def growth(tags, first, steps):
-    """`steps` events of each tag, whose values fall."""
+    """`steps` events of each tag, with falling values."""
     step = np.arange(first, first + steps)
     rows = [logs.scalars(tag, step, logs.T0 + step + at / 10, 1e4 / step) for at, tag in enumerate(tags)]
     return np.stack(rows, 1).tobytes()

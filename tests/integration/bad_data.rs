@@ -107,8 +107,8 @@ fn truncated_predictions_models_and_pictures_are_rejected() {
     for name in ["predictions/said.npz", "predictions/said.parquet"] {
         let file = copy(name);
         let open = || {
-            let reply = PredictedDataset::open(&file, &OpenOptions::default());
-            reply.map(drop).map_err(|error| error.to_string())
+            let opened = PredictedDataset::open(&file, &OpenOptions::default());
+            opened.map(drop).map_err(|error| error.to_string())
         };
         assert_eq!(truncated(&file, open), 100, "{name}");
     }
@@ -171,7 +171,7 @@ fn false_sizes_allocate_no_memory() {
         fs::write(folder.join("y.npy"), npy("(900000,)", &vec![1; 900_000])).unwrap();
         refused(&["data", text(&folder)], "x.npy");
     }
-    // The metadata of a parquet file promises more than there is.
+    // A parquet file that announces more metadata than it contains.
     let mut parquet = fs::read(input("layouts/train-00000-of-00001.parquet")).unwrap();
     let end = parquet.len() - 8;
     parquet[end..end + 4].copy_from_slice(&60_000_000_u32.to_le_bytes());

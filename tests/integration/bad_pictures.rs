@@ -139,12 +139,12 @@ fn piped(arguments: &[&str], bytes: &[u8]) -> Output {
 #[test]
 fn a_picture_can_be_read_from_standard_input() {
     let line = Composed::of(&Dataset::embedded().test, 7);
-    let reply: String = line.labels.iter().map(ToString::to_string).collect();
+    let digits: String = line.labels.iter().map(ToString::to_string).collect();
     let read = piped(&["read", "-"], &line.pgm());
-    assert_eq!(String::from_utf8(read.stdout).unwrap(), format!("{reply}\n"));
+    assert_eq!(String::from_utf8(read.stdout).unwrap(), format!("{digits}\n"));
     let json = piped(&["read", "-", "--json"], &line.pgm()).stdout;
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-    assert_eq!(json["lines"][0], reply.as_str());
+    assert_eq!(json["lines"][0], digits.as_str());
     let best = &json["segmentations"][0][0];
     assert_eq!((&best["text"], best["cuts"].as_array().unwrap().len()), (&json["lines"][0], 4));
     let scores: f64 =
@@ -152,7 +152,7 @@ fn a_picture_can_be_read_from_standard_input() {
     assert!((scores - best["score"].as_f64().unwrap()).abs() < 1e-9, "{json}");
     let shown = piped(&["read", "-", "--show"], &line.pgm()).stdout;
     let shown = String::from_utf8(shown).unwrap();
-    assert!(shown.contains("Segmentations") && shown.contains(&format!("› {reply}")), "{shown}");
+    assert!(shown.contains("Segmentations") && shown.contains(&format!("› {digits}")), "{shown}");
     let answer = piped(&["predict", "-"], &encoded(&square(), ImageFormat::Png));
     assert!(String::from_utf8(answer.stdout).unwrap().starts_with("-: "));
     let error = piped(&["predict", "-"], b"nonsense");

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-/// Long enough for any quick experiment on a busy machine; ends one that hangs.
+/// Timeout of a quick experiment, long enough for a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
 fn quick(experiment: &'static Experiment) -> RunView {

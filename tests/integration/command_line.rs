@@ -112,9 +112,9 @@ fn the_help_of_train_has_examples_and_groups() {
     for line in examples.lines().filter(|line| line.contains("nntop ")) {
         let command = line.split(['#', '>', '|']).next().unwrap().trim();
         let arguments = command.strip_prefix("nntop ").unwrap();
-        // Parsed to the end, then rejected for the one argument that is wrong.
-        let complaint = refuse(&format!("{arguments} --no-such-argument"));
-        assert!(complaint.contains("--no-such-argument"), "{command}: {complaint}");
+        // With an unknown argument at the end, everything before it is parsed, but nothing is run.
+        let error = refuse(&format!("{arguments} --no-such-argument"));
+        assert!(error.contains("--no-such-argument"), "{command}: {error}");
     }
 }
 
@@ -150,9 +150,9 @@ fn a_misspelt_value_gets_a_suggestion() {
         ("train --learnig-rate 1", "--learning-rate"),
         ("train --epoch 3", "--epochs"),
     ] {
-        let complaint = refuse(arguments);
-        let tip = complaint.lines().find(|line| line.contains("tip:"));
-        assert!(tip.is_some_and(|tip| tip.contains(meant)), "{arguments}: {complaint}");
+        let error = refuse(arguments);
+        let tip = error.lines().find(|line| line.contains("tip:"));
+        assert!(tip.is_some_and(|tip| tip.contains(meant)), "{arguments}: {error}");
     }
 }
 
@@ -205,7 +205,7 @@ fn header_and_json_contain_the_whole_recipe() {
         "seed 11",
         "momentum 0.5",
         "expanded by shifts, rotation:15",
-        "straight line",
+        "decreases linearly",
     ] {
         assert!(header.contains(part), "{part} in {header}");
     }

@@ -1,4 +1,4 @@
-//! Tests of the dashboard for new users.
+//! What a new user needs from the dashboard: labels, messages, help, and a use of the whole screen.
 
 use super::canned::{self, Dashboard};
 use super::languages::CHINESE;
@@ -229,7 +229,7 @@ fn a_saved_model_does_not_look_like_a_run() {
             test_accuracy: Some(0.9512),
             ..EpochStats::default()
         }));
-        run.apply(&Event::Finished(Outcome::Completed("a saved model, at rest".into())));
+        run.apply(&Event::Finished(Outcome::Completed("a saved model (not training)".into())));
         Dashboard::with(DashboardSetup { model: Some(networks), ..DashboardSetup::default() }, run)
     };
     let mut one = model(1);
@@ -259,7 +259,7 @@ fn the_book_view_names_the_experiment_or_lists_them() {
     let setup = DashboardSetup { experiments: vec![experiment], ..DashboardSetup::default() };
     let mut ordinary = Dashboard::with(setup.clone(), canned::run(false));
     let screen = press(&mut ordinary, "9", (120, 40));
-    assert!(screen.contains("no experiment of the book"), "{screen}");
+    assert!(screen.contains("not an experiment of the book"), "{screen}");
     assert!(screen.contains("5-vanishing") && screen.contains("Vanishing gradients"), "{screen}");
     let mut run = RunView::default();
     let info = RunInfo { title: "5-vanishing · seed 2".into(), ..RunInfo::default() };

@@ -100,7 +100,7 @@ fn options_for_a_single_network_are_refused() {
     let output = nntop(&["train", "--ensemble", "2", "--checkpoint-every", "1"]);
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.contains("--checkpoint-every") && text.contains("one network"), "{text}");
+    assert!(text.contains("--checkpoint-every") && text.contains("a single network"), "{text}");
     let output = nntop(&["train", "--preset", "bets"]);
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8(output.stderr).unwrap();

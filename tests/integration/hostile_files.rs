@@ -1,5 +1,5 @@
-//! Files that promise more than they contain, never end, or are not regular files: each is rejected
-//! with an error, quickly and with little memory.
+//! Files whose headers announce more than they contain, that never end, or that are not regular
+//! files: each is rejected with an error, quickly and with little memory.
 
 use crate::small_data::small_data;
 use nntop::train::Checkpoint;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// Limit of a command's address space in KiB: far more than it needs, and far less than the files
-/// promise.
+/// announce.
 const ADDRESS_SPACE_KIB: u32 = 2_000_000;
 
 /// Runs a command within [`ADDRESS_SPACE_KIB`].
@@ -172,9 +172,9 @@ fn saving_a_model_follows_symbolic_links() {
     mkfifoat(CWD, at("pipe"), Mode::RUSR | Mode::WUSR).unwrap();
     let piped = save("pipe");
     let error = String::from_utf8_lossy(&piped.stderr);
-    assert!(!piped.status.success() && error.contains("a pipe that nobody reads"), "{error}");
+    assert!(!piped.status.success() && error.contains("a pipe without a reader"), "{error}");
     // The model was saved to another place.
-    let (_, rescued) = error.split_once("kept in ").unwrap();
+    let (_, rescued) = error.split_once("saved in ").unwrap();
     fs::remove_file(rescued.split(" instead").next().unwrap()).unwrap();
 }
 

@@ -62,8 +62,7 @@ impl Place {
     fn nntop(&self, arguments: &[OsString]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nntop"));
         command.args(arguments).env(STATE_DIR, self.dir.path().join("state"));
-        // Files that a session writes to its working directory, such as a default checkpoint
-        // directory.
+        // Here, because a run may write files to its working directory, such as checkpoints.
         command.current_dir(self.dir.path()).stdin(Stdio::null()).output().unwrap()
     }
 }
@@ -79,7 +78,7 @@ impl Drop for Place {
     }
 }
 
-/// Checks that all lines are printable, and that none is the one that the name forges.
+/// Checks that all lines are printable, and that none is the line that the name tries to forge.
 #[track_caller]
 fn check(what: &str, text: &str) {
     let raw = |c: char| is_unprintable(c) && c != '\n';

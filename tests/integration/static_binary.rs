@@ -1,5 +1,5 @@
-//! The static binary in an otherwise empty directory, like a server without our libraries.
-//! `.ci/run` builds it with the command of the manual; otherwise the test is skipped.
+//! The static binary in an otherwise empty root directory, as on a server without our libraries.
+//! The test is skipped unless the binary was built with the command of the manual.
 
 use crate::terminal::Start;
 use portable_pty::CommandBuilder;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// The binary to test; by default the one that the command of the manual builds.
 const BINARY: &str = "NNTOP_STATIC";
-/// Longer than anything here takes; ends a hang.
+/// How long a run may take before the test fails.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn binary() -> Option<PathBuf> {

@@ -1,4 +1,4 @@
-"""Prints the table of ratios: nntop beside its peers, on this machine, one after the other."""
+"""Prints the table of nntop beside other frameworks, run one after the other on this machine."""
 
 import importlib.util
 import json
@@ -14,16 +14,16 @@ import shipped
 
 HERE = pathlib.Path(__file__).resolve().parent
 NNTOP = HERE.parents[1] / "target" / "release" / "nntop"
-# module that must be there, script
+# required module, script
 PYTHON = {"PyTorch": ("torch", "torch_networks.py"), "NumPy": ("numpy", "numpy_networks.py")}
-# folder of a Cargo project, rows it knows
+# folder of a Cargo project, rows that it supports
 RUST = {"burn": ("burn", [1, 5]), "candle": ("candle", [1, 5])}
 PEERS = [*PYTHON, *RUST]
 
 
 def environment(options):
-    """That of a peer: its own choice of kernels, as many threads as asked for."""
-    # Some machines ask OpenBLAS for the kernels of an older processor: no fair comparison.
+    """The environment of a peer: its default kernels, and the requested number of threads."""
+    # Where these are set, OpenBLAS uses kernels for an older processor, which would be unfair.
     left_out = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
     env = {name: value for name, value in os.environ.items() if name not in left_out}
     if options.threads:
@@ -36,7 +36,7 @@ def tell(text):
 
 
 def run(name, command, options):
-    """The lines that a peer prints; none where it fails, which is told."""
+    """The JSON lines that a peer prints; a failure is reported."""
     command = [str(part) for part in command]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment(options))
     if done.returncode:
@@ -81,7 +81,7 @@ def rust_peer(name, options, data):
 
 
 def measure_peers(options):
-    """(peer, row) to (seconds of the fastest epoch, test accuracy), for the peers there are."""
+    """(peer, row) to (seconds of the fastest epoch, test accuracy), for the installed peers."""
     found = {}
     with tempfile.TemporaryDirectory() as data:
         for name in options.peers:

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Handwritten digits in the pictures that people take of them: how many are answered rightly.
+"""How many handwritten digits in pictures such as people take are recognised.
 
     cargo build --release
     pip install numpy pillow brotli
     python3 tests/peers/handwriting.py [--model assets/reader.safetensors] [--only shadow boxed]
-    python3 tests/peers/handwriting.py --save DIRECTORY       # the pictures, to look at
+    python3 tests/peers/handwriting.py --save DIRECTORY       # only writes the pictures
 
-Every situation is 30 pictures of MNIST test digits, which the training never sees, composed with
-a seed of its own, so the pictures are the same every time; `--seed N` composes others. `predict` is
-right when it answers the digit; `read` when all that it reads is this digit (or, in the rows of
-several digits, all of them in order, and `predict` when it says that there are several).
+Every situation has 30 pictures of MNIST test digits, which are never used for training. It has a
+seed of its own, so the pictures are the same every time; `--seed N` composes others. `predict` is
+correct if it prints the digit, `read` if it prints exactly this digit (in the rows of several digits:
+`read` if it prints all of them in order, `predict` if it reports that there are several).
 """
 
 import argparse
@@ -75,7 +75,7 @@ def skeleton(ink):
 
 
 def drawn_with(image, height, pen):
-    """The digit drawn anew along its middle with a pen as thick as this fraction of its height."""
+    """The digit drawn again along its skeleton; `pen` is a width as a fraction of the height."""
     image = np.pad(crop(image), 6)
     large = Image.fromarray(image).resize([side * 4 for side in image.shape[::-1]], Image.BICUBIC)
     line = skeleton(np.asarray(large) > 110)
@@ -102,7 +102,7 @@ def drawn_with(image, height, pen):
 
 
 class Sheet:
-    """Light that comes from a sheet of paper, by pixel and colour, from 0 to 1."""
+    """The light from a sheet of paper, per pixel and colour channel, from 0 to 1."""
 
     def __init__(self, random, width, height, paper):
         self.random, self.width, self.height = random, width, height
@@ -137,7 +137,7 @@ class Sheet:
         self.ink(np.asarray(mask, np.float32) / 255, color, strength)
 
     def gradient(self, least):
-        """Light that falls off to one side, as far as `least`."""
+        """Light that falls off to one side, down to `least`."""
         angle = self.random.uniform(0, 2 * math.pi)
         y, x = np.mgrid[-1:1:self.height * 1j, -1:1:self.width * 1j]
         along = (math.cos(angle) * x + math.sin(angle) * y + 1.42) / 2.84
@@ -169,7 +169,7 @@ def choice(random, values):
 
 
 class Scene:
-    """What a picture is made of, drawn by its situation's own random numbers."""
+    """The parts of a picture, with the random numbers of its situation."""
 
     def __init__(self, random, image):
         self.random, self.image = random, image
@@ -400,7 +400,7 @@ def boxed(scene):
     sharp = random.uniform(8, 20)
     ink = enlarged(scene.image, scene.drawn_height, sharp)
     high, wide = ink.shape
-    # The array has a margin of a fifth already.
+    # The array already has a margin of a fifth.
     w, h = [round(max(high, wide) * random.uniform(1.0, 1.4)), round(high * random.uniform(1.0, 1.3))]
     w, h = min(w, sheet.width - 6), min(h, sheet.height - 6)
     left = round(random.uniform(3, sheet.width - w - 3))
@@ -773,7 +773,7 @@ SEVERAL = {
 
 
 def pictures(situation, images, labels, seed):
-    """(text, picture, JPEG quality or None for PNG) of each of a situation's pictures."""
+    """(text, picture, JPEG quality or None for PNG) of each picture of a situation."""
     name = zlib.crc32(situation.encode())
     random = np.random.default_rng([name, seed] if seed else name)
     for _ in range(COUNT):

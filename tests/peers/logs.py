@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""How long readers of TensorBoard logs take to load 2,000,000 points, and how much memory.
+"""Time and memory that readers of TensorBoard logs need to load 2,000,000 points.
 
     pip install numpy tensorboard-data-server
     cargo build --release && python3 tests/peers/logs.py [--nntop PATH] [--times 5] [--runs 20 --tags 10 --steps 10000]
 
-The logs are written here, record for record as torch.utils.tensorboard writes them. The readers take turns, so that
-other work on the machine disturbs all alike; the medians are printed. All keep every point:
+This script writes the logs, record for record as torch.utils.tensorboard does. The readers take turns, so that other
+load of the machine affects all of them equally; the medians are printed. All keep every point:
 
-- nntop: `nntop watch DIR --json`, which reads everything, verifies both checksums of every record, prints the facts of
+- nntop: `nntop watch DIR --json`, which reads everything, verifies both checksums of every record, prints a summary of
   every metric and ends. The whole process is timed.
 - TensorBoard's data server (Rust) with `--samples-per-plugin scalars=all`: from the start of the process to the line
-  "Finished load cycle". It verifies no checksum of data unless it is told to.
+  "Finished load cycle". It does not verify the checksums of the data by default.
 """
 import argparse, glob, json, os, resource, statistics, struct, subprocess, sys, tempfile, time
 import numpy as np
@@ -66,7 +66,7 @@ def scalars(tag, step, wall, value):
 
 
 def write(directory, runs, tags, steps):
-    """An event a scalar, the tags taking turns. Steps begin at 16384, so that all are equally long."""
+    """One event per scalar, tag by tag in turn. Steps begin at 16384, so that all have one length."""
     for run in range(runs):
         rng = np.random.default_rng(run)
         rows = []

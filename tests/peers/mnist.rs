@@ -1,7 +1,7 @@
-//! What the Rust peers share: their arguments, MNIST, the order of an epoch, the report.
+//! Shared by the Rust peers: arguments, MNIST, the order of an epoch, the report.
 //!
-//! Started by `compare.py` as `PROGRAM DIRECTORY ROW BATCH RATE EPOCHS`; the directory holds the four
-//! IDX files as they are unpacked.
+//! `compare.py` starts them as `PROGRAM DIRECTORY ROW BATCH RATE EPOCHS`; the directory contains
+//! the four uncompressed IDX files.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ pub struct Digits {
 }
 
 impl Job {
-    /// From the command line.
+    /// Parses the command line.
     pub fn from_arguments() -> Self {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         let [directory, row, batch, rate, epochs] = &arguments[..] else {
@@ -73,7 +73,7 @@ impl Digits {
     }
 }
 
-/// 0 to `count` in another order every time.
+/// The numbers below `count` in random order.
 pub fn shuffled(count: u32, state: &mut u64) -> Vec<u32> {
     let mut order: Vec<u32> = (0..count).collect();
     for last in (1..order.len()).rev() {

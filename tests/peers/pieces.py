@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Images that teach a network what is a digit and what is only a piece of one.
+"""Images that teach a network to distinguish digits from pieces of digits.
 
     python3 tests/peers/pieces.py DIRECTORY [COUNT]
 
 Three of the first 50,000 training images at a time are composed into a line, close together or
-touching, with the noise of paper, and cut: between the digits, a little wrongly, which gives three
+touching, with the noise of paper, and cut: between the digits with small errors, which gives three
 digits with splinters of their neighbours; and elsewhere, which gives two digits in one, halves, and
-digits with a part of the next. The former keep their labels, the latter are the class `none`. All
-are scaled and centred as MNIST's. The directory is what `nntop train --data` reads; its test images
-are MNIST's own. Needs NumPy and brotli. The same numbers come out every time.
+digits with a part of the next. The former keep their labels, the latter are of the class `none`. All
+are scaled and centred like those of MNIST. The directory can be read by `nntop train --data`; its
+test images are those of MNIST. Needs NumPy and brotli. The result is the same every time.
 """
 
 import pathlib
@@ -21,7 +21,7 @@ from shipped import unpack
 
 TRAINING = 50_000
 NONE = 10
-FAINT = 38  # of 255: fainter ink is taken for paper
+FAINT = 38  # of 255: fainter ink counts as paper
 HEIGHT = 36
 
 random = np.random.default_rng(5)
@@ -57,7 +57,7 @@ def resampling(size, to):
 
 
 def normalized(image):
-    """Its larger side scaled to 20 pixels, its centre of mass in the middle of 28 by 28."""
+    """The image with its larger side scaled to 20 pixels, and its centre of mass centred in 28×28."""
     image = crop(image)
     scale = 20 / max(image.shape)
     height, width = (max(1, int(side * scale + 0.5)) for side in image.shape)
@@ -88,7 +88,7 @@ def line(digits, gaps):
 
 
 def slanted(column):
-    """A cut through a column, a little beside it and leaning."""
+    """A slanted cut near a column: its column in each row."""
     rows = np.arange(HEIGHT) - HEIGHT / 2
     return np.round(column + random.normal(0, 0.6) + random.normal(0, 2.0) * rows / HEIGHT)
 
@@ -99,13 +99,13 @@ def between(ink, left, right):
 
 
 def cuts(spans, width):
-    """Between the digits, and the two ends."""
+    """The cuts between the digits, and the two ends."""
     inner = [(a[1] + b[0]) / 2 for a, b in zip(spans, spans[1:])]
     return [np.zeros(HEIGHT), *(slanted(column) for column in inner), np.full(HEIGHT, width)]
 
 
 def no_digit(ink, spans, ends):
-    """Two digits in one, a half, or one and a part of its neighbour; None where that cannot be."""
+    """Two digits, half a digit, or a digit and a part of its neighbour; None if it is too narrow."""
     kind = random.integers(0, 4)
     if kind == 0:
         first = random.integers(0, 2)

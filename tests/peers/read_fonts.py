@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""What `nntop read` and `nntop predict` make of printed digits and of drawn strokes.
+"""How well `nntop read` and `nntop predict` recognise printed digits and drawn strokes.
 
     cargo build --release
     apt-get install librsvg2-bin fonts-dejavu-core fonts-liberation fonts-freefont-ttf \\
         fonts-crosextra-carlito fonts-crosextra-caladea fonts-open-sans fonts-roboto-unhinted
     python3 tests/peers/read_fonts.py [--model assets/reader.safetensors]
 
-Of each font: the ten digits as ten pictures for `predict`, and twenty lines of five digits for
-`read`. Drawn strokes are the same with polylines under a round pen, every corner moved at random.
-A font that is not installed is left out. No figure is demanded; MNIST has no printed digits.
+For each font: the ten digits as ten pictures for `predict`, and twenty lines of five digits for
+`read`. Drawn strokes are the same with polylines of a round pen, whose corners are moved at random.
+Fonts that are not installed are skipped. There is no bound; MNIST has no printed digits.
 """
 
 import argparse

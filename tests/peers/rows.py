@@ -7,7 +7,7 @@ from shipped import unpack
 
 CONV = "conv20x5-pool2-conv40x5-pool2"
 
-# network as nntop's --layers takes it, mini-batch, cost, activation, learning rate
+# network as for nntop's --layers, mini-batch, cost, activation, learning rate
 ROWS = [
     ("784,30,10", 10, "quadratic", "sigmoid", 3.0),
     ("784,100,10", 10, "cross-entropy", "sigmoid", 0.5),
@@ -61,6 +61,6 @@ def arguments(description):
 
 
 def report(peer, row, seconds, accuracy):
-    """One JSON object a line: the fastest epoch, and the test accuracy after the last."""
+    """Prints a line of JSON: the fastest epoch, and the test accuracy after the last."""
     line = {"peer": peer, "row": row, "seconds": min(seconds), "test_accuracy": accuracy}
     print(json.dumps(line), flush=True)

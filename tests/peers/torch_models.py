@@ -1,5 +1,4 @@
-"""Round trip with PyTorch: networks that it trained give the same answers in nntop, and the other
-way round.
+"""Compares nntop with PyTorch: networks trained by one must give the same answers in the other.
 
     pip install torch safetensors numpy brotli
     cargo build --release && python tests/peers/torch_models.py target/release/nntop
@@ -7,7 +6,7 @@ way round.
 Trains an MLP and a convolutional network with batch normalization for an epoch each on MNIST, saves
 their `state_dict` as safetensors, once with metadata and once without, and compares nntop's
 confusion matrix of the 10,000 test images with PyTorch's. Then a network that nntop trained is
-asked here. Ends with code 1 where one prediction differs in count.
+evaluated in PyTorch. The exit code is 1 if a confusion matrix differs.
 """
 
 import json

@@ -9,7 +9,7 @@ from torch import nn
 
 
 def build(network, activation):
-    """The network of a row; its last layer gives weighted inputs, the loss does the rest."""
+    """The network of a row; its last layer outputs weighted inputs, without an activation."""
     act = {"sigmoid": nn.Sigmoid, "relu": nn.ReLU}[activation]
     if network[0].isdigit():
         sizes = [int(size) for size in network.split(",")]

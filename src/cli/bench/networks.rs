@@ -90,7 +90,7 @@ pub(super) fn measure(
             let spec = row.spec(quick, threads);
             let network = build(&spec, &data)?;
             let images = spec.train_size.map_or(data.train.len(), |size| size as usize);
-            let (training, asking) = operations(&network);
+            let (training, inference) = operations(&network);
             let seconds = train(&spec, &data)?;
             let pace = SpeedMeasurement { threads, peak, images, epoch: data.train.len(), seconds };
             print(BenchRecord::Training(row.speed(&pace, training)))?;
@@ -98,7 +98,7 @@ pub(super) fn measure(
             let seconds = infer(&spec, network, &data, threads, passes)?;
             let images = data.test.len();
             let pace = SpeedMeasurement { threads, peak, images, epoch: images, seconds };
-            print(BenchRecord::Inference(row.speed(&pace, asking)))?;
+            print(BenchRecord::Inference(row.speed(&pace, inference)))?;
         }
     }
     Ok(())
@@ -152,7 +152,7 @@ impl BenchNetwork {
     }
 }
 
-/// A measurement.
+/// The timings of one benchmark.
 struct SpeedMeasurement {
     threads: usize,
     /// Peak of this number of threads in floating-point operations per second.

@@ -11,9 +11,9 @@ const ROUNDS: usize = 2_000_000;
 /// Number of measurements; the fastest counts, because other load only slows them down.
 const TRIES: usize = 7;
 
-/// Repeats multiply-adds; the result depends on all of them.
+/// A loop of multiply-adds; its result depends on all of them, so that none is optimised away.
 #[derive(Clone, Copy)]
-struct Spin {
+struct MultiplyAddLoop {
     /// Single-precision numbers in a register.
     lanes: usize,
     run: fn(f32) -> f32,
@@ -26,7 +26,7 @@ pub(super) fn measure(threads: usize) -> f64 {
     tries.fold(0.0, f64::max)
 }
 
-fn once(spin: Spin, threads: usize) -> f64 {
+fn once(spin: MultiplyAddLoop, threads: usize) -> f64 {
     let start = Instant::now();
     thread::scope(|scope| {
         for _ in 0..threads {
@@ -38,17 +38,17 @@ fn once(spin: Spin, threads: usize) -> f64 {
 }
 
 /// The loops for the instruction sets of this processor.
-fn spins() -> impl Iterator<Item = Spin> {
-    let portable = Spin { lanes: 8, run: spin_portable };
+fn spins() -> impl Iterator<Item = MultiplyAddLoop> {
+    let portable = MultiplyAddLoop { lanes: 8, run: spin_portable };
     #[cfg(target_arch = "x86_64")]
     {
         let fma = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-        let fma = fma.then_some(Spin {
+        let fma = fma.then_some(MultiplyAddLoop {
             lanes: 8,
             // SAFETY: the processor was just found to have the features.
             run: |factor| unsafe { spin_fma(factor) },
         });
-        let avx512 = is_x86_feature_detected!("avx512f").then_some(Spin {
+        let avx512 = is_x86_feature_detected!("avx512f").then_some(MultiplyAddLoop {
             lanes: 16,
             // SAFETY: as above.
             run: |factor| unsafe { spin_avx512(factor) },

@@ -2,7 +2,7 @@
 
 use super::Usage;
 use crate::book;
-use crate::book::{EXPERIMENTS, Experiment, OMITTED, Omitted};
+use crate::book::{EXPERIMENTS, Experiment, OMITTED, OmittedExperiment};
 use crate::cli::output::Output;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -97,7 +97,7 @@ pub(super) fn print(
         let chapters: BTreeSet<u32> =
             experiments.iter().map(|experiment| experiment.chapter).collect();
         let omitted = OMITTED.iter().filter(|omitted| chapters.contains(&omitted.chapter));
-        for (number, Omitted { id, title, reason, .. }) in omitted.enumerate() {
+        for (number, OmittedExperiment { id, title, reason, .. }) in omitted.enumerate() {
             if number == 0 {
                 out.lines("\nLeft out")?;
             }

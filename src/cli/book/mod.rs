@@ -8,7 +8,7 @@ use super::dashboard::{self, DashboardOutcome};
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::headless::{self, OutputFormat};
-use super::sessions::{self, Begun, Start};
+use super::sessions::{self, Start, StartResult};
 use super::setup;
 use super::{FAILURE, REFUTED, output, signals};
 use crate::book::{EXPERIMENTS, Experiment};
@@ -93,8 +93,8 @@ fn one(
         let task = SessionTask::experiment(experiment.id, options);
         let start = Start { name: session.name.as_deref(), task, resume: None, past: None };
         match sessions::begin(start, session.detach, display)? {
-            Begun::InSession(code) => return Ok(code),
-            Begun::NotHere(why) => notice = Some(why),
+            StartResult::InSession(code) => return Ok(code),
+            StartResult::NotHere(why) => notice = Some(why),
         }
     }
     if headless {
@@ -166,14 +166,15 @@ impl ExperimentOutcome {
     }
 }
 
-/// Runs and prints experiments one after the other; a signal ends the current one and skips the rest.
+/// Runs and prints experiments one after the other; a signal ends the current one and skips the
+/// rest.
 fn print(
     experiments: &[&'static Experiment],
     options: Options,
     output: &OutputArgs,
 ) -> anyhow::Result<ExitCode> {
     let format = if output.json { OutputFormat::Json } else { OutputFormat::Text };
-    let signal = Arc::new(Mutex::new(Signal::default()));
+    let signal = Arc::new(Mutex::new(RunningExperiment::default()));
     let stopped = Arc::clone(&signal);
     signals::on_signal(move || lock(&stopped).stop()).context("cannot listen for signals")?;
     let mut verdict = ExperimentOutcome::Fine;
@@ -200,12 +201,12 @@ fn print(
 
 /// The experiment that a signal stops.
 #[derive(Debug, Default)]
-struct Signal {
+struct RunningExperiment {
     current: Option<Sender<Command>>,
     stopped: bool,
 }
 
-impl Signal {
+impl RunningExperiment {
     fn watch(&mut self, commands: &Sender<Command>) {
         self.current = Some(commands.clone());
         if self.stopped {
@@ -222,6 +223,6 @@ impl Signal {
     }
 }
 
-fn lock(signal: &Mutex<Signal>) -> std::sync::MutexGuard<'_, Signal> {
+fn lock(signal: &Mutex<RunningExperiment>) -> std::sync::MutexGuard<'_, RunningExperiment> {
     signal.lock().unwrap_or_else(PoisonError::into_inner)
 }

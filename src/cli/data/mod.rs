@@ -226,7 +226,7 @@ fn print(out: &mut Output, data: &Dataset, summary: &DatasetSummary) -> io::Resu
     if *leaked > 0 {
         writeln!(
             out,
-            "{leaked} test images are among those for training: what they measure is too good"
+            "{leaked} test images are also training images: the test accuracy is too high"
         )?;
     }
     if *blank > 0 {

@@ -74,8 +74,8 @@ pub(super) fn ring(text: &str) {
     let _ = output::err().own(&sequence);
 }
 
-/// Prints a run's events to `out`, and its progress to `bar` if there is one (a terminal), until the
-/// run has ended; returns its final state. If the reader of `out` has gone, the run is stopped.
+/// Prints a run's events to `out`, and its progress to `bar` if there is one (a terminal), until
+/// the run has ended; returns its final state. If the reader of `out` has gone, the run is stopped.
 ///
 /// # Errors
 /// If `out` cannot be written to, other than because its reader has gone.

@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 /// Arguments of `nntop watch`.
 #[derive(Debug, Args)]
 pub(super) struct WatchArgs {
-    /// Log files or directories to search; `-` reads a training's printed output from standard input
-    /// [default: the current directory]
+    /// Log files or directories to search; `-` reads a training's printed output from standard
+    /// input [default: the current directory]
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Print what each file was recognised as and why, then exit
@@ -34,10 +34,10 @@ pub(super) struct WatchArgs {
     /// `E(?<epoch>\d+) loss=(?<loss>\S+)`
     #[arg(long, value_name = "REGEX")]
     pattern: Option<String>,
-    /// Print a view once as text, by default the charts, then exit; `nntop picture PATH FILE` writes
-    /// .png and .svg
+    /// Print a view once as text, by default the charts, then exit; `nntop picture PATH FILE`
+    /// writes .png and .svg
     #[arg(long, value_name = "VIEW", num_args = 0..=1, require_equals = true, default_missing_value = "charts")]
-    once: Option<Once>,
+    once: Option<OnceOutput>,
     /// Size of --once in columns and rows
     #[arg(long, default_value = "120x40", value_name = "WxH")]
     size: String,
@@ -51,7 +51,7 @@ pub(super) struct WatchArgs {
 
 /// What --once prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Once {
+enum OnceOutput {
     /// The charts of all metrics
     Charts,
     /// The table of runs, as the dashboard shows it
@@ -127,11 +127,11 @@ pub(super) fn watch(args: &WatchArgs, display: &DisplayArgs) -> anyhow::Result<E
     } else if let Some(once) = args.once {
         let size = picture::size(&args.size)?;
         let view = match once {
-            Once::Charts => ViewId::Compare,
-            Once::Runs => ViewId::Runs,
-            Once::Histograms => ViewId::Histograms,
-            Once::Images => ViewId::Images,
-            Once::Texts => ViewId::Texts,
+            OnceOutput::Charts => ViewId::Compare,
+            OnceOutput::Runs => ViewId::Runs,
+            OnceOutput::Histograms => ViewId::Histograms,
+            OnceOutput::Images => ViewId::Images,
+            OnceOutput::Texts => ViewId::Texts,
         };
         super::output::out().lines(&dashboard::once(catalog, view, size, display)?)?;
     } else {
@@ -198,7 +198,7 @@ pub(super) fn compare(args: &CompareArgs, display: &DisplayArgs) -> anyhow::Resu
     Ok(ExitCode::SUCCESS)
 }
 
-/// The paths, which must exist, or the current directory without any.
+/// The paths, all of which must exist; the current directory if there are none.
 fn or_here(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     for path in paths {
         if !path.exists() {
@@ -209,7 +209,7 @@ fn or_here(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(if paths.is_empty() { vec![PathBuf::from(".")] } else { paths.to_vec() })
 }
 
-/// The paths, or the directory of nntop's own runs without any.
+/// The paths; the directory of nntop's own runs if there are none.
 fn or_own(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     if paths.is_empty() {
         return Ok(vec![Home::of_user()?.path().to_path_buf()]);

@@ -2,8 +2,8 @@
 
 use super::matches_glob;
 use crate::catalog::metric::{MetricSummary, summarize};
-use crate::catalog::query::{self, Extra, Query};
-use crate::catalog::{Catalog, Run, group, standing};
+use crate::catalog::query::{self, Query, RunNotes};
+use crate::catalog::{self, Catalog, Run, group};
 use crate::cli::error::Usage;
 use crate::cli::output;
 use crate::logs::LogValue;
@@ -48,7 +48,7 @@ impl TableSelection {
             .runs()
             .filter(|run| {
                 let state = state_of(catalog, run);
-                let extra = Extra { state, ..Extra::default() };
+                let extra = RunNotes { state, ..RunNotes::default() };
                 self.filter.as_ref().is_none_or(|query| query.matches(run, extra))
             })
             .collect();
@@ -106,7 +106,7 @@ fn compare(catalog: &Catalog, column: &str, a: &Run, b: &Run) -> Ordering {
 pub(super) fn state_of(catalog: &Catalog, run: &Run) -> &'static str {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.map_or(0.0, |elapsed| elapsed.as_secs_f64());
-    standing(run, catalog.written(&run.name), now).word()
+    catalog::state_of(run, catalog.written(&run.name), now).word()
 }
 
 /// Prints the table.

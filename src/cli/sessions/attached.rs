@@ -12,7 +12,8 @@ use crate::session::{
 use crate::ui::{self, DashboardSetup, Exit, Language};
 use std::process::ExitCode;
 
-/// Shows a run until the user quits: through its session if it is live, otherwise from its directory.
+/// Shows a run until the user quits: through its session if it is live, otherwise from its
+/// directory.
 pub(crate) fn show(
     run: &RunDir,
     attachment: Attachment,
@@ -28,14 +29,15 @@ pub(crate) fn show(
     let read_only = attachment == Attachment::ReadOnly;
     let is_training =
         RunRecord::read(run).is_ok_and(|r| matches!(r.task, SessionTask::Training(_)));
-    let can_go_on = is_training && !read_only;
+    let can_be_continued = is_training && !read_only;
     let directory = std::env::current_dir().unwrap_or_default();
-    let setup = DashboardSetup { read_only, can_go_on, directory, ..setup::of_run(run, display) };
+    let setup =
+        DashboardSetup { read_only, can_be_continued, directory, ..setup::of_run(run, display) };
     let (link, exit) = match session::attach(run, attachment) {
         Ok(connection) => {
             let setup = DashboardSetup { detachable: true, ..setup };
             let exit = ui::run(&connection.link, setup, display.limits())?;
-            if !matches!(exit, Exit::GoOn(_)) {
+            if !matches!(exit, Exit::Continue(_)) {
                 return leave(run, connection.link, exit, display.theme().language());
             }
             (connection.link, exit)
@@ -51,13 +53,13 @@ pub(crate) fn show(
     // A session without clients ends, after which the run can be resumed.
     drop(link);
     match exit {
-        Exit::GoOn(how) => start::go_on(run, how, display),
+        Exit::Continue(how) => start::go_on(run, how, display),
         _ => Ok(ExitCode::SUCCESS),
     }
 }
 
-/// A read-only link: to the session of a live run, otherwise to the files of the run; and a note for
-/// the user.
+/// A read-only link: to the session of a live run, otherwise to the files of the run; and a note
+/// for the user.
 pub(crate) fn open_read_only(run: &RunDir) -> anyhow::Result<(Link, Option<String>)> {
     match session::attach(run, Attachment::ReadOnly) {
         Ok(connection) => Ok((connection.link, None)),
@@ -91,7 +93,7 @@ fn leave(run: &RunDir, link: Link, exit: Exit, language: Language) -> anyhow::Re
             say(&text.replace("{0}", &name));
             return Ok(ExitCode::SUCCESS);
         }
-        Exit::Gone | Exit::GoOn(_) => return Ok(ExitCode::SUCCESS),
+        Exit::Gone | Exit::Continue(_) => return Ok(ExitCode::SUCCESS),
         Exit::Done => {}
     }
     drop(link);

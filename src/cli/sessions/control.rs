@@ -32,32 +32,31 @@ pub(super) enum PauseMethod {
 
 /// Pauses a run.
 pub(super) fn pause(run: &RunDir, level: Option<PauseMethod>) -> anyhow::Result<ExitCode> {
-    let paused = |view: &RunView, _: &Event| {
+    let mut paused = |view: &RunView, _: &Event| {
         at_rest(view).then(|| format!("{} {}", view.status.pause.word(), place(view)))
     };
-    let suspended = |view: &RunView, event: &Event| {
+    let mut suspended = |view: &RunView, event: &Event| {
         paused(view, event).filter(|_| view.status.pause == PauseLevel::Suspended)
     };
     match level {
-        Some(_) if !is_command(run) => bail!(
-            "`{}` is a training of nntop itself, which knows one way to pause; leave --level out",
-            run.name()
-        ),
-        None => send_and_print(run, Command::Pause, Some(TIMEOUT), paused),
+        Some(_) if !is_command(run) => {
+            bail!("--level applies only to commands, and `{}` is a training of nntop", run.name())
+        }
+        None => send_and_print(run, Command::Pause, Some(TIMEOUT), &mut paused),
         Some(PauseMethod::Suspended) => {
-            send_and_print(run, Command::Suspend, Some(TIMEOUT), suspended)
+            send_and_print(run, Command::Suspend, Some(TIMEOUT), &mut suspended)
         }
         Some(PauseMethod::Held) => {
-            let held = |view: &RunView, event: &Event| {
+            let mut held = |view: &RunView, event: &Event| {
                 paused(view, event).filter(|_| view.status.pause == PauseLevel::Held)
             };
-            send_and_print(run, Command::Hold, Some(TIMEOUT), held)
+            send_and_print(run, Command::Hold, Some(TIMEOUT), &mut held)
         }
         Some(PauseMethod::Ended) => {
-            let ended = |view: &RunView, event: &Event| {
+            let mut ended = |view: &RunView, event: &Event| {
                 matches!(event, Event::Finished(_)).then(|| ending(view))
             };
-            send_and_print(run, Command::EndAtCheckpoint, Some(SAVE_TIMEOUT), ended)
+            send_and_print(run, Command::EndAtCheckpoint, Some(SAVE_TIMEOUT), &mut ended)
         }
     }
 }
@@ -71,32 +70,32 @@ pub(super) fn set(run: &RunDir, name: &str, value: f64) -> anyhow::Result<ExitCo
         let problem = format!("{name:?} is none of eta, lambda, momentum");
         return Err(Usage::value("<NAME>", problem).into());
     };
-    let done = move |_: &RunView, event: &Event| match event {
+    let mut done = move |_: &RunView, event: &Event| match event {
         Event::Tuned(tuned) if tuned.change == change => {
-            Some(format!("{name} {value}, before it was {}", tuned.previous))
+            Some(format!("{name} {value} (was {})", tuned.previous))
         }
         _ => None,
     };
-    send_and_print(run, Command::Set(change), Some(TIMEOUT), done)
+    send_and_print(run, Command::Set(change), Some(TIMEOUT), &mut done)
 }
 
 /// Changes a value of a script; returns once a step has used it, or at once while the script is
 /// held.
 fn set_named(run: &RunDir, name: &str, value: f64) -> anyhow::Result<ExitCode> {
-    let done = |view: &RunView, event: &Event| {
+    let mut done = |view: &RunView, event: &Event| {
         let Event::Tunable(Tunable { name, value, previous: Some(previous), step, in_force }) =
             event
         else {
             return None;
         };
-        let change = format!("{name} {value}, before it was {previous}");
+        let change = format!("{name} {value} (was {previous})");
         if *in_force {
             return Some(format!("{change}; in force since step {step}"));
         }
         at_rest(view).then(|| format!("{change}; takes effect with the next step"))
     };
     let command = Command::SetNamed { name: name.into(), value };
-    send_and_print(run, command, Some(TIMEOUT), done)
+    send_and_print(run, command, Some(TIMEOUT), &mut done)
 }
 
 fn is_command(run: &RunDir) -> bool {
@@ -108,11 +107,11 @@ fn is_command(run: &RunDir) -> bool {
 
 /// Resumes a run.
 pub(super) fn resume(run: &RunDir) -> anyhow::Result<ExitCode> {
-    let goes_on = |view: &RunView, _: &Event| {
+    let mut goes_on = |view: &RunView, _: &Event| {
         let going = !view.status.pausing && view.status.activity != Activity::Paused;
         going.then(|| format!("training {}", place(view)))
     };
-    send_and_print(run, Command::Resume, Some(TIMEOUT), goes_on)
+    send_and_print(run, Command::Resume, Some(TIMEOUT), &mut goes_on)
 }
 
 /// Trains for some epochs or mini-batches, then pauses; returns after that.
@@ -128,7 +127,7 @@ pub(super) fn step(
         (epochs, None) => StepAmount::Epochs(epochs.unwrap_or(1)),
     };
     let (mut begun, mut counted) = (false, false);
-    let done = move |view: &RunView, event: &Event| {
+    let mut done = move |view: &RunView, event: &Event| {
         let Event::StatusChanged(status) = event else { return None };
         let left = status.batches_left.is_some() || status.pause_after_epoch.is_some();
         let paused = status.activity == Activity::Paused;
@@ -144,16 +143,16 @@ pub(super) fn step(
         let taken_over = counted && !is_of_a_job(view);
         taken_over.then(|| format!("going on {}: another client took over", place(view)))
     };
-    send_and_print(run, Command::Step(amount), None, done)
+    send_and_print(run, Command::Step(amount), None, &mut done)
 }
 
 /// Stops a run.
 pub(super) fn stop(run: &RunDir) -> anyhow::Result<ExitCode> {
-    let over = |view: &RunView, event: &Event| {
+    let mut over = |view: &RunView, event: &Event| {
         let over = matches!(event, Event::Finished(_));
         over.then(|| format!("{} {}", ending(view), place(view)))
     };
-    send_and_print(run, Command::Stop, Some(TIMEOUT), over)
+    send_and_print(run, Command::Stop, Some(TIMEOUT), &mut over)
 }
 
 /// Requests a checkpoint without printing anything.
@@ -164,8 +163,8 @@ pub(super) fn write_checkpoint(run: &RunDir) -> anyhow::Result<()> {
         Err(ConnectError::NotLive(_)) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    let saved = |_: &RunView, event: &Event| matches!(event, Event::Saved(_)).then(String::new);
-    effect(&link, &run.name(), Command::Save, Some(TIMEOUT), saved).map(drop)
+    let mut saved = |_: &RunView, event: &Event| matches!(event, Event::Saved(_)).then(String::new);
+    effect(&link, &run.name(), Command::Save, Some(TIMEOUT), &mut saved).map(drop)
 }
 
 /// Requests a checkpoint and prints its path.
@@ -175,7 +174,7 @@ pub(super) fn save(run: &RunDir) -> anyhow::Result<ExitCode> {
         bail!("`{name}` is the experiment {id}, which keeps no checkpoints")
     }
     let is_command = is_command(run);
-    let saved = |_: &RunView, event: &Event| match event {
+    let mut saved = |_: &RunView, event: &Event| match event {
         Event::Saved(saved) if is_command => {
             Some(format!("saved {} ({} bytes)", saved.path, saved.bytes))
         }
@@ -183,7 +182,7 @@ pub(super) fn save(run: &RunDir) -> anyhow::Result<ExitCode> {
         _ => None,
     };
     let patience = if is_command { SAVE_TIMEOUT } else { TIMEOUT };
-    send_and_print(run, Command::Save, Some(patience), saved)
+    send_and_print(run, Command::Save, Some(patience), &mut saved)
 }
 
 /// Sends a command and prints its effect.
@@ -191,11 +190,11 @@ fn send_and_print(
     run: &RunDir,
     command: Command,
     patience: Option<Duration>,
-    done: impl FnMut(&RunView, &Event) -> Option<String>,
+    done: &mut dyn FnMut(&RunView, &Event) -> Option<String>,
 ) -> anyhow::Result<ExitCode> {
     // The session reserves places for short commands.
     let connected = match patience {
-        Some(patience) if patience <= TIMEOUT => session::visit(run),
+        Some(patience) if patience <= TIMEOUT => session::connect_briefly(run),
         _ => session::attach(run, Attachment::Control),
     };
     let connection = connected.map_err(|error| match error {
@@ -209,14 +208,14 @@ fn send_and_print(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Sends a command and waits for its effect, which `done` recognises in an event, or in the snapshot
-/// received when it was sent.
+/// Sends a command and waits until `done` recognises its effect in an event. A snapshot counts as
+/// the events that it adds, followed by its status.
 fn effect(
     link: &Link,
     name: &str,
     command: Command,
     patience: Option<Duration>,
-    mut done: impl FnMut(&RunView, &Event) -> Option<String>,
+    done: &mut dyn FnMut(&RunView, &Event) -> Option<String>,
 ) -> anyhow::Result<String> {
     let deadline = patience.map(|patience| Instant::now() + patience);
     let late = || anyhow!("`{name}` did not answer in time");
@@ -229,7 +228,7 @@ fn effect(
     loop {
         let events = match next()? {
             Update::Snapshot(now) => {
-                let events = if sent { now.facts_since(&view) } else { Vec::new() };
+                let events = if sent { now.missed_events(&view) } else { Vec::new() };
                 view = *now;
                 [events, vec![Event::StatusChanged(view.status)]].concat()
             }
@@ -319,7 +318,7 @@ mod tests {
         Event::Log(LogLine { level, text: text.into() })
     }
 
-    /// A save is recognised even if all events between two snapshots were skipped.
+    /// Saves while the session sends two snapshots: before and after the command.
     fn save(before: &[Event], after: &[Event]) -> anyhow::Result<String> {
         let (commands, _asked) = unbounded();
         let (updates, received) = unbounded();
@@ -332,7 +331,7 @@ mod tests {
         }
         drop(updates);
         let link = Link { commands, updates: received };
-        effect(&link, "run", Command::Save, Some(TIMEOUT), |_, event| match event {
+        effect(&link, "run", Command::Save, Some(TIMEOUT), &mut |_, event| match event {
             Event::Saved(saved) => Some(format!("saved {}", saved.path)),
             _ => None,
         })

@@ -107,8 +107,7 @@ fn size() -> Finding {
             (json!([columns, rows]), format!("{columns}×{rows}; {advice}"), fits)
         }
         Some((columns, rows)) => {
-            let text =
-                format!("{columns}×{rows}: `stty rows 40 columns 120` tells how large it is");
+            let text = format!("{columns}×{rows}: `stty rows 40 columns 120` sets the size");
             (Value::Null, text, false)
         }
         None => (Value::Null, "not known".into(), false),
@@ -130,7 +129,7 @@ fn colours() -> Finding {
             ("16", "16; if the terminal has more: `export TERM=xterm-256color`".into())
         }
         ColorDepth::None if environment.no_color => ("none", "none: NO_COLOR is set".into()),
-        ColorDepth::None => ("none", "none: TERM says so".into()),
+        ColorDepth::None => ("none", "none, according to TERM".into()),
     };
     let good = matches!(name, "truecolor" | "256");
     Finding { key: "colours", title: "colours", value: json!(name), text, good }
@@ -143,7 +142,7 @@ fn unicode() -> Finding {
     let text = match (good, environment.is_utf8_locale()) {
         (true, _) => locale.clone(),
         // The locale supports UTF-8.
-        (false, true) => format!("TERM={term} has no characters beside ASCII: ASCII is drawn"),
+        (false, true) => format!("TERM={term} supports only ASCII characters"),
         (false, false) => {
             format!("locale `{locale}`: ASCII is drawn; LANG=C.UTF-8 gives finer pictures")
         }
@@ -186,7 +185,7 @@ fn at_logout() -> Finding {
     };
     Finding {
         key: "logout",
-        title: "log-out",
+        title: "logout",
         value: json!({ "kills_user_processes": kills, "linger": lingers }),
         text: logout.advice(lingers),
         good: matches!(logout, Logout::Spared | Logout::NoSystemd),

@@ -100,7 +100,7 @@ fn differing(runs: &[RunSummary]) -> Vec<String> {
         differing.extend(names.filter(|name| first.get(*name) != recipe.get(*name)));
     }
     let differs = |name: &&String| differing.contains(name) && !SHOWN.contains(&name.as_str());
-    // Fields of this run come first, in order; those that only other runs have come last.
+    // Fields of the first recipe come first, in order; those that only others have come last.
     let known = first.keys().filter(differs);
     let others =
         differing.iter().copied().filter(|name| !first.contains_key(*name)).filter(differs);
@@ -175,7 +175,7 @@ pub(super) fn rm(prefixes: &[String], sure: bool) -> anyhow::Result<ExitCode> {
     let runs = runs.collect::<Result<Vec<RunDir>, _>>()?;
     for run in &runs {
         if sure {
-            end_where_events_wait(run)?;
+            end_waiting_session(run)?;
         }
         if !until_free(run)? {
             bail!("`{0}` is live; `nntop stop {0}` first", run.name());
@@ -192,9 +192,9 @@ pub(super) fn rm(prefixes: &[String], sure: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ends the session of a run that is over and to which no client is attached, if it does not exit by
-/// itself: its last events wait for room on a full disk.
-fn end_where_events_wait(run: &RunDir) -> anyhow::Result<()> {
+/// Ends the session of a run that is over and to which no client is attached, if it does not exit
+/// by itself: its last events wait for room on a full disk.
+fn end_waiting_session(run: &RunDir) -> anyhow::Result<()> {
     let RunSummary { state, pid, clients, .. } = session::summarize(run);
     if state.is_over() && clients == 0 && !wait_for_exit(run) {
         let pid = pid.and_then(|pid| Pid::from_raw(pid.cast_signed()));
@@ -205,7 +205,7 @@ fn end_where_events_wait(run: &RunDir) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits some seconds for the session of a run to exit; whether it has.
+/// Waits up to [`EXIT_TIMEOUT`] for the session of a run to exit; returns whether it has.
 fn wait_for_exit(run: &RunDir) -> bool {
     let start = Instant::now();
     while run.is_live() && start.elapsed() < EXIT_TIMEOUT {

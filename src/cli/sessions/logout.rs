@@ -76,8 +76,8 @@ fn lingers(root: &Path, user: &str) -> bool {
     !user.is_empty() && root.join("var/lib/systemd/linger").join(user).exists()
 }
 
-/// The effective setting: from the drop-ins by name, then from the main file, in which the compiled-in
-/// default is a comment.
+/// The effective setting: from the drop-ins by name, then from the main file, in which the
+/// compiled-in default is a comment.
 fn setting(root: &Path) -> Option<bool> {
     let mut drop_ins: BTreeMap<OsString, PathBuf> = BTreeMap::new();
     for place in PLACES {

@@ -11,7 +11,7 @@ mod save;
 mod start;
 mod wait;
 
-pub(super) use start::{Begun, Start, begin, launch};
+pub(super) use start::{Start, StartResult, begin, launch};
 
 use super::display::DisplayArgs;
 use super::error::Usage;

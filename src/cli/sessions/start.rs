@@ -13,7 +13,7 @@ use crate::session::{
 };
 use crate::spec::{Schedule, Spec};
 use crate::train::{BEST, Checkpoint, LAST, snapshot_directory, snapshots_in};
-use crate::ui::GoOn;
+use crate::ui::Continuation;
 use anyhow::{Context, bail};
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -34,7 +34,7 @@ pub(crate) struct Start<'a> {
 
 /// Result of starting a session.
 #[derive(Debug)]
-pub(crate) enum Begun {
+pub(crate) enum StartResult {
     /// The run has a session, and was shown or its name printed.
     InSession(ExitCode),
     /// No session is possible here; the text says why, and that the run ends with its terminal.
@@ -49,7 +49,7 @@ pub(crate) fn begin(
     start: Start<'_>,
     detach: bool,
     display: &DisplayArgs,
-) -> anyhow::Result<Begun> {
+) -> anyhow::Result<StartResult> {
     let run = match launch(start) {
         Ok(run) => run,
         Err(error) if detach || error.is::<Usage>() => return Err(error),
@@ -59,17 +59,17 @@ pub(crate) fn begin(
             let notice = theme.fill("no session: this run ends with its terminal: {}", &[&why]);
             // The line stays on the terminal after the dashboard.
             writeln!(output::err(), "{notice}")?;
-            return Ok(Begun::NotHere(notice));
+            return Ok(StartResult::NotHere(notice));
         }
     };
     if !detach {
-        return show(&run, Attachment::Control, display).map(Begun::InSession);
+        return show(&run, Attachment::Control, display).map(StartResult::InSession);
     }
     writeln!(output::out(), "{}", run.name())?;
     if let Some(warning) = warn_of_logout() {
         writeln!(output::err(), "note: {warning}")?;
     }
-    Ok(Begun::InSession(ExitCode::SUCCESS))
+    Ok(StartResult::InSession(ExitCode::SUCCESS))
 }
 
 /// Starts the session process of a new run. If that fails, no files are left.
@@ -141,8 +141,8 @@ fn make_absolute(training: &mut Training) -> io::Result<()> {
     Ok(())
 }
 
-/// `nntop resume`: resumes a live run, or continues one that ended in a new session process. From an
-/// earlier epoch or with another recipe it continues as a new run.
+/// `nntop resume`: resumes a live run, or continues one that ended in a new session process. From
+/// an earlier epoch or with another recipe it continues as a new run.
 pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let run = match &args.run.run {
         Some(_) => args.run.any()?,
@@ -168,7 +168,7 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
         return shown(&branched, args.detach, display);
     }
     if args.name.is_some() {
-        let problem = "names a run that branches off: give --from-epoch, or what it changes";
+        let problem = "names a new run: also give --from-epoch or a changed argument";
         return Err(Usage::value("--name", problem).into());
     }
     let epochs = args.spec.epochs;
@@ -181,20 +181,19 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
     match (&record.task, given) {
         (_, Some((training, spec))) => resume_training(&run, record, *training, spec)?,
         (SessionTask::Experiment { .. }, _) if epochs.is_some() || args.from_epoch.is_some() => {
-            let text =
-                "--epochs is for trainings, this is an experiment, which starts again unchanged";
+            let text = "--epochs and --from-epoch do not apply to an experiment, which starts \
+                        again unchanged";
             return Err(Usage::because(text).into());
         }
         (SessionTask::Ensemble { .. }, _) if epochs.is_some() || args.from_epoch.is_some() => {
-            let text =
-                "--epochs is for trainings of one network, as --from-epoch is; this is an ensemble";
+            let text = "--epochs and --from-epoch do not apply to an ensemble";
             return Err(Usage::because(text).into());
         }
         (SessionTask::Command(_), _) => {
             let name = run.name();
             if session::checkpoint_of(&run).is_none() {
                 let text = format!(
-                    "`{name}` is a command that has written no checkpoint to go on from; `nntop \
+                    "`{name}` is a command that has written no checkpoint to continue from; `nntop \
                      run --again {name}` starts it again"
                 );
                 return Err(Usage::because(text).into());
@@ -250,7 +249,11 @@ fn shown(run: &RunDir, detach: bool, display: &DisplayArgs) -> anyhow::Result<Ex
 }
 
 /// Continues a run that has ended, as requested in its dashboard, and shows it.
-pub(super) fn go_on(run: &RunDir, how: GoOn, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn go_on(
+    run: &RunDir,
+    how: Continuation,
+    display: &DisplayArgs,
+) -> anyhow::Result<ExitCode> {
     let record = RunRecord::read(run)?;
     let SessionTask::Training(training) = &record.task else {
         bail!("`{}` is not a training of a single network", run.name())
@@ -259,11 +262,11 @@ pub(super) fn go_on(run: &RunDir, how: GoOn, display: &DisplayArgs) -> anyhow::R
     let reached = replay(run).epoch();
     let mut spec = training.spec.clone();
     let epoch = match how {
-        GoOn::Train(more) => {
+        Continuation::Train(more) => {
             spec.epochs = more.map_or(spec.epochs, |more| reached.saturating_add(more));
             None
         }
-        GoOn::FromBest => {
+        Continuation::FromBest => {
             let best = best_of(run)?;
             spec.eta = two_digits(best.tuning().learning_rate / 3.0);
             Some(best.position().epoch)
@@ -285,7 +288,7 @@ fn best_of(run: &RunDir) -> anyhow::Result<Checkpoint> {
     Ok(Checkpoint::load(&run.checkpoints().join(BEST))?)
 }
 
-/// A number rounded for display.
+/// Rounds a number to two significant digits.
 fn two_digits(number: f64) -> f64 {
     format!("{number:.1e}").parse().unwrap_or(number)
 }
@@ -309,14 +312,17 @@ fn branch_off(run: &RunDir, training: &Training, branch: &Branch) -> anyhow::Res
     let spec = branch.spec.clone();
     if !from.fits(&spec) {
         return Err(Usage::because(format!(
-            "that makes another network of `{name}`; `nntop train --like {name}` starts a new run with its \
-             recipe, with your changes"
+            "these arguments change the network of `{name}`; `nntop train --like {name}` starts a \
+             new run with its recipe and your changes"
         ))
         .into());
     }
     let at = from.position().epoch;
     if spec.epochs <= at {
-        let problem = format!("{} are over at epoch {at}; give more", spec.epochs);
+        let problem = format!(
+            "is {}, but must be more than {at}, the epoch at which the new run starts",
+            spec.epochs
+        );
         return Err(Usage::value("--epochs", problem).into());
     }
     let checkpoint = from.branch(&last, spec.clone());
@@ -387,7 +393,7 @@ fn check_can_go_on(run: &RunDir, task: &SessionTask) -> anyhow::Result<()> {
             Err(Usage::because(text).into())
         }
         (Some(Outcome::Completed(how)), SessionTask::Ensemble { .. }) => {
-            let text = format!("`{name}` is complete ({how}); its networks learn no further");
+            let text = format!("`{name}` is complete ({how}); it cannot be trained further");
             Err(Usage::because(text).into())
         }
         (Some(Outcome::Diverged { epoch, hint }), _) => {

@@ -2,11 +2,11 @@
 
 use super::classes::MAX_CLASSES;
 use super::options::OpenOptions;
-use super::part::Labels;
-use super::part::SplitImages;
-use super::parts::{Split, Splits};
 use super::shades::Shades;
 use super::source::SourceFile;
+use super::split_images::Labels;
+use super::split_images::SplitImages;
+use super::splits::{Split, Splits};
 use crate::data::{DataError, Images};
 
 /// Maximum width and height of an image in pixels.
@@ -29,7 +29,7 @@ pub(super) enum Values {
 }
 
 impl Array {
-    /// The values as plain numbers.
+    /// The values as numbers; `None` for texts.
     pub fn into_numbers(self) -> Option<Vec<f64>> {
         match self.values {
             Values::Numbers(numbers) => Some(numbers),
@@ -60,7 +60,7 @@ impl Array {
 
 /// What an array is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
+pub(super) enum ArrayPurpose {
     Images,
     Labels,
     /// Class names.
@@ -68,7 +68,7 @@ pub(super) enum Use {
 }
 
 /// The use of an array, derived from its name and shape; `None` if it is not needed.
-pub(super) fn use_of(name: &str, shape: &[usize], texts: bool) -> Option<Use> {
+pub(super) fn use_of(name: &str, shape: &[usize], texts: bool) -> Option<ArrayPurpose> {
     let name = name.to_lowercase();
     let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphabetic()).collect();
     let says = |begin: &[&str]| words.iter().any(|word| begin.iter().any(|b| word.starts_with(b)));
@@ -76,15 +76,15 @@ pub(super) fn use_of(name: &str, shape: &[usize], texts: bool) -> Option<Use> {
         return None;
     }
     if texts && (says(&["class", "categor"]) || name.contains("names")) {
-        return Some(Use::Classes);
+        return Some(ArrayPurpose::Classes);
     }
     let labelled = says(&["y", "label", "target", "class", "fine"]);
     match shape {
-        [_] => (labelled || !says(&["x", "image", "data", "id"])).then_some(Use::Labels),
-        [_, 1] => Some(Use::Labels),
-        [_, columns] if labelled && *columns <= MAX_CLASSES => Some(Use::Labels),
-        [_, columns] if *columns >= 4 => Some(Use::Images),
-        [_, _, _] | [_, _, _, _] => Some(Use::Images),
+        [_] => (labelled || !says(&["x", "image", "data", "id"])).then_some(ArrayPurpose::Labels),
+        [_, 1] => Some(ArrayPurpose::Labels),
+        [_, columns] if labelled && *columns <= MAX_CLASSES => Some(ArrayPurpose::Labels),
+        [_, columns] if *columns >= 4 => Some(ArrayPurpose::Images),
+        [_, _, _] | [_, _, _, _] => Some(ArrayPurpose::Images),
         _ => None,
     }
 }
@@ -211,15 +211,15 @@ pub(super) fn labels(source: &SourceFile, name: &str, array: Array) -> Result<La
     }
 }
 
-/// An array chosen for a use.
+/// An array of a data set, with its split and its purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ArrayChoice {
     pub index: usize,
     pub role: Split,
-    pub purpose: Use,
+    pub purpose: ArrayPurpose,
 }
 
-/// Chooses the arrays of a data set by name and shape: images and labels of every part, and the
+/// Chooses the arrays of a data set by name and shape: images and labels of every split, and the
 /// class names.
 ///
 /// # Errors
@@ -230,27 +230,27 @@ pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<ArrayCh
             named.iter().take(12).map(|(name, shape, _)| format!("{name} {shape:?}")).collect();
         if texts.is_empty() { "nothing".into() } else { texts.join(", ") }
     };
-    let uses: Vec<Option<Use>> =
+    let uses: Vec<Option<ArrayPurpose>> =
         named.iter().map(|(name, shape, texts)| use_of(name, shape, *texts)).collect();
     let mut chosen = Vec::new();
     for role in Split::ALL {
-        let of = |purpose: Use| {
+        let of = |purpose: ArrayPurpose| {
             let members = named.iter().zip(&uses).enumerate();
             members.filter(move |(_, ((name, _, _), found))| {
                 **found == Some(purpose) && Split::of(name).unwrap_or(Split::Train) == role
             })
         };
-        let mut images = of(Use::Images);
+        let mut images = of(ArrayPurpose::Images);
         let Some((index, ((name, shape, _), _))) = images.next() else { continue };
         if let Some((_, ((other, _, _), _))) = images.next() {
             return Err(format!(
-                "holds more than one array of {} images ({name} and {other}) of {}",
+                "has more than one array of {} images: {name} and {other} (arrays: {})",
                 role.name(),
                 list()
             ));
         }
         let rows = shape.first().copied().unwrap_or(0);
-        let mut labels: Vec<_> = of(Use::Labels)
+        let mut labels: Vec<_> = of(ArrayPurpose::Labels)
             .filter(|(_, ((_, shape, _), _))| shape.first() == Some(&rows))
             .collect();
         // Prefer names for labels: `y` rather than `arr_2`.
@@ -265,22 +265,22 @@ pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<ArrayCh
                 list()
             ));
         };
-        chosen.push(ArrayChoice { index, role, purpose: Use::Images });
-        chosen.push(ArrayChoice { index: *label, role, purpose: Use::Labels });
+        chosen.push(ArrayChoice { index, role, purpose: ArrayPurpose::Images });
+        chosen.push(ArrayChoice { index: *label, role, purpose: ArrayPurpose::Labels });
     }
     if chosen.is_empty() {
         return Err(format!("has no array of images: it holds {}", list()));
     }
-    let classes = uses.iter().position(|purpose| *purpose == Some(Use::Classes));
+    let classes = uses.iter().position(|purpose| *purpose == Some(ArrayPurpose::Classes));
     chosen.extend(classes.map(|index| ArrayChoice {
         index,
         role: Split::Train,
-        purpose: Use::Classes,
+        purpose: ArrayPurpose::Classes,
     }));
     Ok(chosen)
 }
 
-/// Assembles the chosen arrays into parts; `load` reads an array.
+/// Assembles the chosen arrays into splits; `load` reads an array.
 ///
 /// # Errors
 /// If an array cannot be read or used.
@@ -295,20 +295,20 @@ pub(super) fn assemble(
     for choice in chosen {
         let (name, ..) = &named[choice.index];
         match choice.purpose {
-            Use::Images => {
+            ArrayPurpose::Images => {
                 let array = load(choice.index)?;
                 let images = images(source, name, array, options, &mut parts.notes)?;
                 let part =
                     SplitImages { file: source.path.clone(), images, labels: Labels::default() };
                 parts.add(choice.role, part)?;
             }
-            Use::Labels => {
+            ArrayPurpose::Labels => {
                 let labels = labels(source, name, load(choice.index)?)?;
                 if let Some(part) = parts.slot(choice.role) {
                     part.labels = labels;
                 }
             }
-            Use::Classes => {
+            ArrayPurpose::Classes => {
                 if let Values::Texts(names) = load(choice.index)?.values {
                     parts.classes = Some(names);
                 }
@@ -323,7 +323,7 @@ pub(super) fn assemble(
 mod tests {
     use super::*;
 
-    fn chosen(names: &[(&str, &[usize])]) -> Result<Vec<(String, Split, Use)>, String> {
+    fn chosen(names: &[(&str, &[usize])]) -> Result<Vec<(String, Split, ArrayPurpose)>, String> {
         let list: Vec<_> =
             names.iter().map(|(name, sizes)| ((*name).to_owned(), sizes.to_vec(), false)).collect();
         let choices = choose(&list)?;
@@ -341,10 +341,10 @@ mod tests {
         assert_eq!(
             chosen(&keras).unwrap(),
             [
-                ("x_train".into(), Split::Train, Use::Images),
-                ("y_train".into(), Split::Train, Use::Labels),
-                ("x_test".into(), Split::Test, Use::Images),
-                ("y_test".into(), Split::Test, Use::Labels),
+                ("x_train".into(), Split::Train, ArrayPurpose::Images),
+                ("y_train".into(), Split::Train, ArrayPurpose::Labels),
+                ("x_test".into(), Split::Test, ArrayPurpose::Images),
+                ("y_test".into(), Split::Test, ArrayPurpose::Labels),
             ]
         );
         let predictions: [(&str, &[usize]); 4] =

@@ -3,9 +3,9 @@
 //! A cache file is used only if the path, length and modification time of every picture are unchanged.
 
 use super::options::OpenOptions;
-use super::part::Labels;
-use super::part::SplitImages;
-use super::parts::{Split, Splits};
+use super::split_images::Labels;
+use super::split_images::SplitImages;
+use super::splits::{Split, Splits};
 use crate::data::Images;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -22,16 +22,16 @@ const MAX_KEPT: u64 = 4 << 30;
 /// Maximum length of a text in a cache file.
 const MAX_TEXT: u64 = 1 << 20;
 
-/// The cache file of a list of pictures.
+/// The cache file for a list of pictures, and the digest by which it is validated.
 #[derive(Debug)]
-pub(super) struct Listed {
+pub(super) struct CacheKey {
     file: PathBuf,
-    /// SHA-256 of paths, lengths, times and options.
+    /// SHA-256 of the paths, lengths and modification times of all pictures, and of the options.
     digest: [u8; 32],
 }
 
-impl Listed {
-    /// Reads the length and time of every picture; `None` if no cache is used.
+impl CacheKey {
+    /// Reads the length and modification time of every picture; `None` if no cache is used.
     pub fn of<'a>(
         root: &Path,
         files: impl ExactSizeIterator<Item = &'a Path>,
@@ -47,11 +47,11 @@ impl Listed {
         let place: [u8; 32] =
             digest.clone().chain_update(root.as_os_str().as_encoded_bytes()).finalize().into();
         for path in files {
-            let about = fs::metadata(path).ok()?;
-            let changed = about.modified().ok()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let metadata = fs::metadata(path).ok()?;
+            let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).unwrap_or_default();
             digest.update(path.as_os_str().as_encoded_bytes());
             digest.update([0]);
-            digest.update(about.len().to_le_bytes());
+            digest.update(metadata.len().to_le_bytes());
             digest.update(changed.as_nanos().to_le_bytes());
         }
         let name = u64::from_be_bytes(*place.first_chunk()?);
@@ -61,7 +61,7 @@ impl Listed {
 }
 
 /// Loads the cache file; `None` if it is missing, outdated or damaged.
-pub(super) fn load(listed: &Listed, root: &Path) -> Option<Splits> {
+pub(super) fn load(listed: &CacheKey, root: &Path) -> Option<Splits> {
     let file = File::open(&listed.file).ok()?;
     let len = file.metadata().ok()?.len();
     let sum = crc32fast::Hasher::new();
@@ -93,6 +93,7 @@ pub(super) fn load(listed: &Listed, root: &Path) -> Option<Splits> {
 
 struct CacheReader<R> {
     inner: R,
+    /// Number of bytes not yet read.
     left: u64,
     /// Checksum of the bytes read.
     sum: crc32fast::Hasher,
@@ -132,18 +133,18 @@ impl<R: Read> CacheReader<R> {
 }
 
 /// Writes the cache file. Errors are ignored; without a cache file, pictures are decoded again.
-pub(super) fn store(listed: &Listed, parts: &Splits) {
+pub(super) fn store(listed: &CacheKey, parts: &Splits) {
     let Some(dir) = listed.file.parent() else { return };
     if write(dir, listed, parts).is_ok() {
         make_room(dir, &listed.file);
     }
 }
 
-fn write(dir: &Path, listed: &Listed, parts: &Splits) -> io::Result<()> {
+fn write(dir: &Path, listed: &CacheKey, parts: &Splits) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(dir)?;
     let out = io::BufWriter::new(file.as_file_mut());
-    let mut out = Summed { inner: out, sum: crc32fast::Hasher::new() };
+    let mut out = ChecksumWriter { inner: out, sum: crc32fast::Hasher::new() };
     let texts = |out: &mut dyn Write, texts: &[String]| -> io::Result<()> {
         out.write_all(&(texts.len() as u64).to_le_bytes())?;
         texts.iter().try_for_each(|text| {
@@ -179,12 +180,12 @@ fn write(dir: &Path, listed: &Listed, parts: &Splits) -> io::Result<()> {
 }
 
 /// Computes the checksum of the bytes written.
-struct Summed<W> {
+struct ChecksumWriter<W> {
     inner: W,
     sum: crc32fast::Hasher,
 }
 
-impl<W: Write> Write for Summed<W> {
+impl<W: Write> Write for ChecksumWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.inner.write(bytes)?;
         self.sum.update(&bytes[..count]);
@@ -203,8 +204,8 @@ fn make_room(dir: &Path, newest: &Path) {
         .flatten()
         .filter(|entry| entry.path().extension().is_some_and(|ending| ending == "pictures"))
         .filter_map(|entry| {
-            let about = entry.metadata().ok()?;
-            Some((about.modified().ok()?, about.len(), entry.path()))
+            let metadata = entry.metadata().ok()?;
+            Some((metadata.modified().ok()?, metadata.len(), entry.path()))
         })
         .collect();
     kept.sort();

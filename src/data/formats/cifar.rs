@@ -4,10 +4,10 @@
 use super::arrays::interleave;
 use super::npy::ends;
 use super::options::OpenOptions;
-use super::part::Labels;
-use super::part::SplitImages;
-use super::parts::{Split, Splits};
 use super::source::SourceFile;
+use super::split_images::Labels;
+use super::split_images::SplitImages;
+use super::splits::{Split, Splits};
 use crate::data::{DataError, Images};
 use std::fs;
 use std::io::Read;
@@ -18,13 +18,14 @@ const PIXELS: usize = 3 * SIDE * SIDE;
 const FORMAT: &str = "CIFAR";
 /// Maximum number of records of a file; CIFAR's have 10,000 or 50,000.
 const MAX_RECORDS: u64 = 300_000;
-/// Coarse classes of CIFAR-100.
+/// Numbers of coarse and fine classes of CIFAR-100.
 const COARSE: u8 = 20;
 const FINE: u8 = 100;
+/// Number of classes of CIFAR-10.
 const CLASSES: u8 = 10;
 
-/// Labels before each record's pixels: one (CIFAR-10) or two; `None` for other files. There is no
-/// magic number, so the length and the labels must match.
+/// Number of labels before the pixels of each record: 1 (CIFAR-10) or 2 (CIFAR-100); `None` for
+/// other files. There is no magic number, so the length and the labels must match.
 fn labels_of(len: u64, head: &[u8]) -> Option<usize> {
     let whole = |labels: usize| len > 0 && len.is_multiple_of((labels + PIXELS) as u64);
     let records = |labels: usize| head.chunks(labels + PIXELS).filter(move |r| r.len() >= labels);
@@ -39,9 +40,9 @@ pub(super) fn recognises(source: &SourceFile) -> bool {
     !source.gzipped && labels_of(source.len, &source.head).is_some()
 }
 
-/// Reads all batches of a directory; file names determine the part.
+/// Reads all batches of a directory; file names determine the split.
 pub(super) fn read(sources: &[SourceFile], _: &OpenOptions) -> Result<Splits, DataError> {
-    refuse_cut_off(sources)?;
+    reject_truncated(sources)?;
     let mut parts = Splits::default();
     for source in sources {
         let role = Split::of(&source.name()).unwrap_or(Split::Train);
@@ -52,7 +53,7 @@ pub(super) fn read(sources: &[SourceFile], _: &OpenOptions) -> Result<Splits, Da
 
 /// Rejects a truncated batch: a `.bin` file beside the others whose length is not a multiple of the
 /// record size. It is not recognised as a batch, so its images would be missing silently.
-fn refuse_cut_off(sources: &[SourceFile]) -> Result<(), DataError> {
+fn reject_truncated(sources: &[SourceFile]) -> Result<(), DataError> {
     let Some(dir) = sources.first().and_then(|source| source.path.parent()) else { return Ok(()) };
     let is_batch = |path: &Path| path.extension().is_some_and(|extension| extension == "bin");
     if !sources.iter().all(|source| is_batch(&source.path)) {
@@ -101,7 +102,7 @@ fn batch(source: &SourceFile) -> Result<SplitImages, DataError> {
         let most = if labels == 1 { CLASSES } else { FINE };
         if label >= most {
             return Err(damaged(format!(
-                "record {index} has label {label}, but labels stay below {most}"
+                "record {index} has label {label}, but labels must be less than {most}"
             )));
         }
         numbers.push(i64::from(label));

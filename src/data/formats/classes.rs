@@ -1,6 +1,6 @@
 //! Converts labels in files to class numbers and class names.
 
-use super::part::{Labels, SplitImages};
+use super::split_images::{Labels, SplitImages};
 use crate::data::DataError;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,8 +8,8 @@ use std::path::Path;
 /// Maximum number of classes: a label is a byte.
 pub(super) const MAX_CLASSES: usize = 256;
 
-/// Numbers the labels of all parts from 0 and returns the class names: `given`, or derived from the
-/// labels.
+/// Numbers the labels of all splits from 0 and returns the class names: `given`, or derived from
+/// the labels.
 ///
 /// # Errors
 /// If a label is not among the classes, or there are too many classes.
@@ -58,7 +58,7 @@ fn by_name(
     Ok(classes)
 }
 
-/// Labels start at 0, or at 1 as in EMNIST Letters.
+/// Labels are numbers that start at 0, or at 1 as in EMNIST Letters.
 fn by_number(
     parts: &mut [&mut SplitImages],
     given: Option<Vec<String>>,
@@ -74,7 +74,8 @@ fn by_number(
     let count = if let Some(names) = &given {
         names.len()
     } else {
-        // A single invalid label in a damaged file must not create hundreds of classes.
+        // A single invalid label in a damaged file must not create hundreds of classes: there is at
+        // most one class more than distinct labels in the training split.
         let mut train = BTreeSet::new();
         if let Labels::Numbers(numbers) = &parts[0].labels {
             train.extend(numbers.iter().copied());

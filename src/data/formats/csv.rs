@@ -2,11 +2,11 @@
 
 use super::arrays::size_of_row;
 use super::options::OpenOptions;
-use super::part::Labels;
-use super::part::SplitImages;
-use super::parts::{Split, Splits};
 use super::shades::Shades;
 use super::source::SourceFile;
+use super::split_images::Labels;
+use super::split_images::SplitImages;
+use super::splits::{Split, Splits};
 use crate::data::{DataError, Images};
 use csv::{ReaderBuilder, StringRecord};
 use std::io::{self, Read};
@@ -23,10 +23,10 @@ const MAX_VALUES: usize = 1 << 29;
 const LABEL_NAMES: [&str; 8] =
     ["label", "labels", "class", "target", "y", "digit", "category", "classes"];
 
-/// Whether a file is a text table whose second line (and, without a header, the first) consists of
-/// numbers, except for a few columns.
+/// Whether a file is a text table: its first or second line consists of numbers, except for at most
+/// 1 field (4 if there are more than 32), or its only line consists of names of pixels.
 pub(super) fn recognises(source: &SourceFile) -> bool {
-    let Ok(text) = std::str::from_utf8(whole_lines(&source.head)) else { return false };
+    let Ok(text) = std::str::from_utf8(whole_characters(&source.head)) else { return false };
     let text = text.trim_start_matches('\u{feff}');
     let Some(delimiter) = delimiter(text) else { return false };
     // A row of many pixels may be longer than the head of the file.
@@ -53,13 +53,14 @@ pub(super) fn recognises(source: &SourceFile) -> bool {
 }
 
 /// The bytes up to the last complete character.
-fn whole_lines(head: &[u8]) -> &[u8] {
+fn whole_characters(head: &[u8]) -> &[u8] {
     match std::str::from_utf8(head) {
         Err(error) if error.error_len().is_none() => &head[..error.valid_up_to()],
         _ => head,
     }
 }
 
+/// Whether all but at most 4 fields start with `p` or `x`, such as `pixel0` or `x0`.
 fn names_pixels(fields: &[&str]) -> bool {
     fields.iter().filter(|field| field.to_lowercase().starts_with(['p', 'x'])).count() + 4
         >= fields.len()
@@ -74,13 +75,13 @@ fn delimiter(text: &str) -> Option<char> {
 
 /// The field delimiter of a table with any number of columns.
 fn delimiter_of(source: &SourceFile) -> u8 {
-    let text = String::from_utf8_lossy(whole_lines(&source.head)).into_owned();
+    let text = String::from_utf8_lossy(whole_characters(&source.head)).into_owned();
     let line = text.lines().next().unwrap_or_default();
     let count = |c: char| line.matches(c).count();
     [';', '\t'].into_iter().fold(',', |most, c| if count(c) > count(most) { c } else { most }) as u8
 }
 
-/// Reads all tables of a directory; file names determine the part.
+/// Reads all tables of a directory; file names determine the split.
 pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Splits, DataError> {
     let mut parts = Splits::default();
     let mut unlabelled = None;
@@ -115,6 +116,7 @@ enum CsvTable {
 /// A reader that rejects lines that are too long to be kept in memory.
 struct ShortLines<R> {
     inner: R,
+    /// Number of bytes since the last line feed.
     line: usize,
 }
 
@@ -177,7 +179,7 @@ fn table(source: &SourceFile, options: &OpenOptions) -> Result<CsvTable, DataErr
     let damaged = |problem: String| source.damaged(FORMAT, problem);
     let (mut records, mut record) = Records::open(source, MIN_COLUMNS)?;
     let columns = record.len();
-    let mut layout = Layout::of(&record);
+    let mut layout = ColumnLayout::of(&record);
     if layout.header && !records.read(&mut record)? {
         return Err(damaged("it has a header and no rows".into()));
     }
@@ -192,7 +194,7 @@ fn table(source: &SourceFile, options: &OpenOptions) -> Result<CsvTable, DataErr
             if layout.skipped.contains(&at) || (layout.label == Some(at)) {
                 continue;
             }
-            // Without a header, the label is in the first or last column, decided at the end.
+            // Without a header, the label is in the first or last column, decided after all rows.
             if layout.label.is_none() && !layout.unlabelled && (at == 0 || at == columns - 1) {
                 let value = field.parse().unwrap_or(f32::NAN);
                 layout.ends[usize::from(at != 0)].push(value);
@@ -239,7 +241,7 @@ fn table(source: &SourceFile, options: &OpenOptions) -> Result<CsvTable, DataErr
 }
 
 /// The roles of the columns.
-struct Layout {
+struct ColumnLayout {
     header: bool,
     /// The label column, if a header names it.
     label: Option<usize>,
@@ -251,10 +253,10 @@ struct Layout {
     ends: [Vec<f32>; 2],
 }
 
-impl Layout {
+impl ColumnLayout {
     fn of(first: &StringRecord) -> Self {
         let numbers = first.iter().filter(|field| field.parse::<f64>().is_ok()).count();
-        // If labels are texts, one column of each row is not a number.
+        // If labels are texts, one field of each row is not a number.
         let header = numbers + 1 < first.len();
         let name =
             |field: &str| field.trim_start_matches('\u{feff}').trim_matches('"').to_lowercase();
@@ -280,9 +282,10 @@ impl Layout {
         layout
     }
 
-    /// Decides whether the first or the last column is the label, and returns the other to the
-    /// pixels. It is the last if the first is constant (the corner of an image is empty), or if
-    /// only the last consists of whole numbers.
+    /// Decides whether the first or the last column is the label. It is the last if that consists
+    /// of whole numbers and the first does not, or is constant (the corner of an image is empty)
+    /// while the last is not. Returns the pixels, including the other column, and whether the
+    /// label is in the last column.
     fn choose_label_column(&self, inner: Shades, rows: usize) -> (Shades, bool) {
         if self.label.is_some() {
             return (inner, false);

@@ -1,13 +1,13 @@
-//! Folders of pictures, one per class, with or without a folder per part (`train/CLASS/*.png`,
+//! Folders of pictures, one per class, with or without a folder per split (`train/CLASS/*.png`,
 //! `CLASS/*.jpg`), as in torchvision's ImageFolder.
 
-use super::cache::{self, Listed};
+use super::cache::{self, CacheKey};
 use super::classes::MAX_CLASSES;
 use super::options::OpenOptions;
-use super::part::Labels;
-use super::part::SplitImages;
-use super::parts::{Split, Splits};
-use super::pictures::{Plan, SAMPLE, resized_note};
+use super::pictures::{PictureDimensions, SAMPLE, resized_note};
+use super::split_images::Labels;
+use super::split_images::SplitImages;
+use super::splits::{Split, Splits};
 use crate::data::decode::{decode_file, is_picture};
 use crate::data::{DataError, Images};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Maximum depth of pictures below their class folder.
+/// Maximum depth of pictures below their class folder, and of the root below the given folder.
 const MAX_DEPTH: usize = 4;
 /// Maximum number of files of a folder.
 const MAX_FILES: usize = 10_000_000;
@@ -24,11 +24,11 @@ const SAMPLED: usize = 20;
 /// Maximum number of unreadable pictures that are listed by name.
 const MAX_LISTED: usize = 5;
 
-/// Files of one part: the folder of each class with its pictures.
+/// The pictures of one split, by the name of their class.
 type ClassFolders = BTreeMap<String, Vec<PathBuf>>;
 
-/// The folder that contains the classes or parts: `dir`, or its only subfolder, as unpacked from an
-/// archive. `None` if there are no folders of pictures.
+/// The folder that contains the folders of classes or splits: `dir`, or its only subfolder (and so
+/// on), as unpacked from an archive. `None` if there are no folders of pictures.
 pub(super) fn root_of(dir: &Path) -> Option<PathBuf> {
     let mut root = dir.to_owned();
     for _ in 0..MAX_DEPTH {
@@ -80,7 +80,7 @@ fn holds_pictures(dir: &Path) -> bool {
     })
 }
 
-/// The part named by a folder: `train`, `test`, `val` and similar.
+/// The split named by a folder: `train`, `test`, `val` and similar.
 fn role_of(folder: &Path) -> Option<Split> {
     let name = folder.file_name()?.to_string_lossy().to_lowercase();
     let known = ["train", "training", "test", "testing", "val", "valid", "validation", "dev"];
@@ -95,7 +95,7 @@ pub(super) fn read(root: &Path, options: &OpenOptions) -> Result<Splits, DataErr
         parts.values().flat_map(|classes| classes.keys().cloned()).collect();
     names.sort_unstable();
     names.dedup();
-    // Numeric names are sorted numerically, others as torchvision does.
+    // Numeric names are sorted numerically, others lexicographically, as by torchvision.
     if names.iter().all(|name| name.parse::<u64>().is_ok()) {
         names.sort_by_key(|name| name.parse::<u64>().unwrap_or(u64::MAX));
     }
@@ -110,7 +110,7 @@ pub(super) fn read(root: &Path, options: &OpenOptions) -> Result<Splits, DataErr
         }
     }
     files.sort_unstable_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
-    let listed = Listed::of(root, files.iter().map(|(_, _, path)| path.as_path()), options);
+    let listed = CacheKey::of(root, files.iter().map(|(_, _, path)| path.as_path()), options);
     if let Some(kept) = listed.as_ref().and_then(|listed| cache::load(listed, root)) {
         return Ok(kept);
     }
@@ -121,7 +121,7 @@ pub(super) fn read(root: &Path, options: &OpenOptions) -> Result<Splits, DataErr
     Ok(read)
 }
 
-/// Lists the picture files of every part and class.
+/// Lists the picture files of every split and class.
 fn list(root: &Path) -> Result<BTreeMap<Split, ClassFolders>, DataError> {
     let mut parts: BTreeMap<Split, ClassFolders> = BTreeMap::new();
     let folders = folders(root)?;
@@ -164,7 +164,7 @@ fn collect(dir: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Dat
             if depth > 0 {
                 collect(&path, depth - 1, files)?;
             }
-        } else if names_a_picture(&path) {
+        } else if is_picture_file(&path) {
             files.push(path);
         }
     }
@@ -172,7 +172,7 @@ fn collect(dir: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Dat
 }
 
 /// Whether a file is a picture, judged by its extension or content.
-fn names_a_picture(path: &Path) -> bool {
+fn is_picture_file(path: &Path) -> bool {
     const ENDINGS: [&str; 12] =
         ["png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff", "pgm", "ppm", "pbm", "pnm"];
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
@@ -192,7 +192,7 @@ fn decode(
 ) -> Result<Splits, DataError> {
     let step = files.len().div_ceil(SAMPLE).max(1);
     let sample = files.iter().step_by(step).map(|(_, _, path)| decode_file(path));
-    let Some(mut plan) = Plan::of(sample, options) else {
+    let Some(mut plan) = PictureDimensions::of(sample, options) else {
         return Err(DataError::NoDataSet { dir: root.into() });
     };
     let sizes = files.iter().map(|(_, _, path)| fs::metadata(path).map_or(0, |about| about.len()));
@@ -219,7 +219,7 @@ fn decode(
         if labels.is_empty() {
             continue;
         }
-        // Files are ordered by part, so the pixels of a part are contiguous.
+        // Files are ordered by split, so the pixels of a split are contiguous.
         let bytes = labels.len() * plan.bytes();
         let pixels = if bytes == pictures.pixels.len() {
             std::mem::take(&mut pictures.pixels)

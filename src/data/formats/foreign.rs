@@ -2,31 +2,32 @@
 
 use super::source::SourceFile;
 use crate::data::{DataError, decode};
-use Recognises::{Magic, Test};
+use Recognizer::{Magic, Test};
 use std::path::Path;
 
 /// A kind of file that is neither a data set nor a model.
-struct Known {
-    recognises: Recognises,
+struct ForeignKind {
+    recognises: Recognizer,
     what: &'static str,
-    /// What to do if it was given as a data set, and as a model.
+    /// What to do if it was given as a data set.
     advice: &'static str,
+    /// What to do if it was given as a model.
     model_advice: &'static str,
 }
 
-enum Recognises {
+enum Recognizer {
     /// The file starts with one of these.
     Magic(&'static [&'static [u8]]),
     Test(fn(&SourceFile) -> bool),
 }
 
 const fn known(
-    recognises: Recognises,
+    recognises: Recognizer,
     what: &'static str,
     advice: &'static str,
     model_advice: &'static str,
-) -> Known {
-    Known { recognises, what, advice, model_advice }
+) -> ForeignKind {
+    ForeignKind { recognises, what, advice, model_advice }
 }
 
 const FETCH_AGAIN: &str = "the download was an error or a login page: fetch the file itself again";
@@ -45,8 +46,8 @@ const TO_NPZ: &str = "write its arrays as .npz: `numpy.savez('data.npz', x=image
 /// Offset of the magic `ustar` in a tar archive.
 const USTAR: usize = 257;
 
-/// The first that recognises a file counts.
-static KNOWN: [Known; 17] = [
+/// In order of precedence: the first one that recognises a file is used.
+static KNOWN: [ForeignKind; 17] = [
     known(Test(is_html), "a web page (HTML)", FETCH_AGAIN, FETCH_AGAIN),
     known(
         Magic(&[b"version https://git-lfs"]),
@@ -130,22 +131,22 @@ static KNOWN: [Known; 17] = [
     known(
         Test(is_pickle),
         "a Python pickle, which may run code when Python loads it and is not run here",
-        "write its arrays as .npz: `numpy.savez('data.npz', x=images, y=labels)`; the only supported pickles are CIFAR-10's batches and the book's mnist.pkl.gz",
+        "write its arrays as .npz: `numpy.savez('data.npz', x=images, y=labels)`; the only supported pickles are CIFAR's batches, the book's mnist.pkl.gz and dictionaries of arrays",
         TO_SAFETENSORS,
     ),
     known(Test(|source| source.len == 0), "an empty file", "fetch it again", "fetch it again"),
 ];
 
-/// Kinds of files that may be data sets, but no models.
-static NO_MODELS: [Known; 5] = [
+/// Kinds of files that are not models, though some of them are data sets or pictures.
+static NO_MODELS: [ForeignKind; 5] = [
     known(Test(|source| decode::is_picture(&source.head)), "a picture", "", MODEL_FIRST),
-    known(Test(is_npz), "NumPy's arrays (.npz)", "", ARRAYS_TO_SAFETENSORS),
-    known(Magic(&[b"\x93NUMPY"]), "an array of NumPy (.npy)", "", ARRAYS_TO_SAFETENSORS),
+    known(Test(is_npz), "a NumPy archive (.npz)", "", ARRAYS_TO_SAFETENSORS),
+    known(Magic(&[b"\x93NUMPY"]), "a NumPy array (.npy)", "", ARRAYS_TO_SAFETENSORS),
     known(Magic(&[b"GGUF"]), "a GGUF file, which holds a language model", "", NO_WEIGHTS),
     known(Test(is_onnx), "an ONNX model", "", TO_SAFETENSORS),
 ];
 
-impl Known {
+impl ForeignKind {
     fn recognises(&self, source: &SourceFile) -> bool {
         match self.recognises {
             Magic(magics) => magics.iter().any(|magic| source.head.starts_with(magic)),
@@ -174,7 +175,8 @@ fn is_npz(source: &SourceFile) -> bool {
     source.head.starts_with(b"PK\x03\x04") && named
 }
 
-/// Whether a file starts with the version of ONNX, and then the program that wrote it.
+/// Whether a file starts with the first fields of an ONNX `ModelProto`: the version of ONNX's
+/// intermediate representation (3 to 15), and the name of the program that wrote it.
 fn is_onnx(source: &SourceFile) -> bool {
     matches!(source.head.as_slice(), [8, 3..=15, 0x12, length, name @ ..]
         if name.iter().take(usize::from(*length)).all(u8::is_ascii_graphic))
@@ -195,7 +197,7 @@ pub(super) fn error_for(source: &SourceFile) -> Option<DataError> {
     Some(DataError::Foreign { file: source.path.clone(), what, advice: known.advice.to_owned() })
 }
 
-/// What a file is that was given as a model, and what to do, if it is of a known kind.
+/// Describes a file of a known kind that was given as a model by mistake, with advice.
 pub fn mistaken_for_model(file: &Path) -> Option<(&'static str, &'static str)> {
     let source = SourceFile::open(file).ok()?;
     let known = NO_MODELS.iter().chain(&KNOWN).find(|known| known.recognises(&source))?;

@@ -8,9 +8,9 @@ use std::path::Path;
 const IMAGES_MAGIC: u32 = 0x0000_0803;
 /// Unsigned bytes in one dimension: labels.
 const LABELS_MAGIC: u32 = 0x0000_0801;
-/// Numbers of 32 bits in one dimension: labels.
+/// 32-bit integers in one dimension: labels.
 const INT_LABELS_MAGIC: u32 = 0x0000_0c01;
-/// Numbers of 32 bits in two dimensions: QMNIST's labels, whose first field is the class.
+/// 32-bit integers in two dimensions: QMNIST's labels, whose first field is the class.
 const FIELDS_MAGIC: u32 = 0x0000_0c02;
 const LABEL_MAGICS: [u32; 3] = [LABELS_MAGIC, INT_LABELS_MAGIC, FIELDS_MAGIC];
 /// Maximum number of images or labels in a file.
@@ -19,10 +19,9 @@ const MAX_COUNT: u32 = 10_000_000;
 const MAX_SIDE: u32 = 1024;
 /// Maximum number of fields of a label.
 const MAX_FIELDS: u32 = 64;
-/// Maximum size of the pixels of a file in bytes, so that a header cannot request more memory than
-/// machines have.
+/// Maximum size of the pixels of a file in bytes, so that a damaged header cannot exhaust memory.
 const MAX_BYTES: u64 = 1 << 30;
-/// Capacity reserved before reading; beyond it memory grows with the actual contents.
+/// Maximum number of bytes reserved before reading; beyond it memory grows with the content read.
 const MAX_RESERVED: u64 = 64 << 20;
 
 /// The contents of an IDX file.
@@ -65,7 +64,7 @@ pub fn read_images(file: &Path, mut reader: impl Read) -> Result<Images, DataErr
     Ok(Images { width, height, channels: 1, pixels, labels: Vec::new() })
 }
 
-/// Reads a file of labels from `reader`: bytes, 32-bit numbers, or the first of QMNIST's fields.
+/// Reads a file of labels from `reader`: bytes, 32-bit integers, or the first of QMNIST's fields.
 /// `file` is for error messages.
 ///
 /// # Errors

@@ -2,10 +2,10 @@
 
 use super::idx::{IdxContent, content, read_images, read_labels};
 use super::options::OpenOptions;
-use super::part::Labels;
-use super::part::SplitImages;
-use super::parts::{Split, Splits};
 use super::source::SourceFile;
+use super::split_images::Labels;
+use super::split_images::SplitImages;
+use super::splits::{Split, Splits};
 use crate::data::DataError;
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ struct File<'a> {
     source: &'a SourceFile,
     content: IdxContent,
     role: Option<Split>,
-    /// The name without words for part, content and format: identifies the data set if a directory
+    /// The name without words for split, content and format: identifies the data set if a directory
     /// has several, as for EMNIST.
     set: String,
 }
@@ -59,7 +59,7 @@ pub(super) fn of_the_same_set(chosen: &SourceFile, beside: Vec<SourceFile>) -> V
     beside.into_iter().filter(|s| File::of(s).is_some_and(|file| file.set == set)).collect()
 }
 
-/// Reads the images and labels of all parts.
+/// Reads the images and labels of all splits.
 pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Splits, DataError> {
     let mut sets: BTreeMap<String, Vec<File>> = BTreeMap::new();
     for file in sources.iter().filter_map(File::of) {
@@ -83,7 +83,7 @@ pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Spli
     for (_, files) in sets {
         if whole(&files) { chosen.push(files) } else { rest.extend(files) }
     }
-    // The names may have nothing in common.
+    // If no set has both images and labels, their names may have nothing in common.
     if chosen.is_empty() {
         chosen.push(rest);
     }
@@ -106,7 +106,7 @@ pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Spli
     Ok(parts)
 }
 
-/// Checks that the images of all parts have the size of the training images.
+/// Checks that the images of all splits have the size of the training images.
 fn check_sizes(files: &[File], parts: &Splits) -> Result<(), DataError> {
     let Some(train) = &parts.train else { return Ok(()) };
     let size = |part: &SplitImages| (part.images.width, part.images.height);
@@ -119,7 +119,7 @@ fn check_sizes(files: &[File], parts: &Splits) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Pairs images and labels by the part that their names indicate, or by count.
+/// Pairs images and labels by the split that their names indicate, or if there is only one of each.
 fn pair_up(files: &[File]) -> Result<Splits, DataError> {
     let mut parts = Splits::default();
     let mut unnamed = Vec::new();
@@ -157,7 +157,7 @@ fn pair_up(files: &[File]) -> Result<Splits, DataError> {
             ));
         }
     }
-    // For MNIST's four well-known files, a missing counterpart was not downloaded.
+    // One of MNIST's four well-known files without the others: they were probably not downloaded.
     let mnist = |name: &str| files.iter().any(|file| file.source.name().contains(name));
     if parts.test.is_none()
         && mnist("train-images-idx3")
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_part_is_an_error_that_names_it() {
+    fn a_missing_file_is_an_error_that_names_it() {
         for (name, other) in [(FILE_NAMES[3], "t10k-labels"), (FILE_NAMES[0], "train-images")] {
             let dir = small();
             fs::remove_file(dir.path().join(name)).unwrap();

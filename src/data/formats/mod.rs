@@ -1,5 +1,5 @@
 //! Data set files: one module per format, and the table of formats. A format is recognised by
-//! content, never by file name; names only indicate the part of a data set.
+//! content, never by file name; names only indicate the split.
 
 mod arrays;
 mod cache;
@@ -15,13 +15,13 @@ mod npz;
 mod options;
 mod parquet;
 mod parquet_images;
-mod part;
-mod parts;
 mod pickle;
 mod pictures;
 mod predictions;
 mod shades;
 mod source;
+mod split_images;
+mod splits;
 mod thrift;
 mod unpickle;
 
@@ -32,8 +32,8 @@ pub use predictions::PredictedDataset;
 
 use super::{DataError, Dataset};
 use classes::{names_by_line, names_by_mapping};
-use parts::Splits;
 use source::SourceFile;
+use splits::Splits;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -84,7 +84,7 @@ static FORMATS: [DataFormat; 7] = [
 const MAX_FILES: usize = 4096;
 /// Maximum depth of the search below a directory, for layouts such as torchvision's `MNIST/raw`.
 const MAX_DEPTH: usize = 3;
-/// Class names, one per line, in order of the labels.
+/// Name of the file of class names, one per line, in order of the labels.
 const CLASSES_FILE: &str = "classes.txt";
 /// Names of such files in other data sets.
 const OTHER_CLASSES_FILES: [&str; 3] =
@@ -95,8 +95,8 @@ const MAX_CLASSES_BYTES: u64 = 64 << 10;
 impl Dataset {
     /// Reads a data set from a file or a directory in any supported format.
     ///
-    /// A missing validation or test part is split off deterministically. [`Dataset::notes`] lists
-    /// what was assumed or skipped.
+    /// Missing validation or test images are split off the training images deterministically.
+    /// [`Dataset::notes`] lists what was assumed or skipped.
     ///
     /// # Errors
     /// If the path does not exist, or is not a data set, damaged or too large; the error names the
@@ -176,7 +176,7 @@ fn open_sources(
         chosen.sort_by(|a, b| a.path.cmp(&b.path));
         return match (format.read)(&chosen, options) {
             Ok(parts) => Ok(Some(parts)),
-            // The missing file may be there as a web page or an LFS pointer.
+            // The missing file may exist, but be a web page or an LFS pointer.
             Err(DataError::Missing { dir, name, beside }) => {
                 let stem = name.trim_end_matches(".gz");
                 let wrong = found.iter().find(|source| source.name().contains(stem));
@@ -212,7 +212,7 @@ fn sources(dir: &Path) -> Result<Vec<SourceFile>, DataError> {
         }
     }
     paths.sort_unstable();
-    // An unreadable file is reported when it is needed.
+    // Unreadable files are skipped; one that is needed is reported as missing.
     Ok(paths.iter().filter_map(|path| SourceFile::open(path).ok()).collect())
 }
 

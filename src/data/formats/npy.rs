@@ -184,8 +184,8 @@ pub(super) fn read_values(header: &NpyHeader, reader: &mut impl Read) -> Result<
         NumberKind::Float => Values::Shades(Shades::Reals(Vec::new())),
         _ => Values::Shades(Shades::default()),
     };
-    // Shades would lose the precision of 64-bit labels.
-    if shape.len() <= 2 && !matches!(values, Values::Texts(_)) && narrow(shape) {
+    // The `f32` of shades would lose the precision of 64-bit labels.
+    if shape.len() <= 2 && !matches!(values, Values::Texts(_)) && may_hold_labels(shape) {
         values = Values::Numbers(Vec::new());
     }
     // Reads in chunks, so that a header that declares too much does not allocate memory.
@@ -249,8 +249,9 @@ fn row_major<T: Clone>(values: &[T], shape: &[usize]) -> Vec<T> {
     ordered
 }
 
-/// Whether an array of this shape holds labels or scores rather than images.
-fn narrow(shape: &[usize]) -> bool {
+/// Whether an array of this shape may hold labels or scores: it has one dimension, or at most 256
+/// columns.
+fn may_hold_labels(shape: &[usize]) -> bool {
     match shape {
         [_] => true,
         [_, columns] => *columns <= super::classes::MAX_CLASSES,

@@ -4,8 +4,8 @@
 use super::arrays::{Array, Values, assemble, choose};
 use super::npy::{NpyHeader, NumberKind, ends, is_npy, read_header, read_values};
 use super::options::OpenOptions;
-use super::parts::Splits;
-use super::source::{Guarded, SourceFile};
+use super::source::{BombGuard, SourceFile};
+use super::splits::Splits;
 use crate::data::DataError;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -71,7 +71,7 @@ impl<'a> Npz<'a> {
             |problem: String| self.source.damaged(FORMAT, format!("its array {name} {problem}"));
         let member = self.archive.by_index(*member).map_err(|error| damaged(error.to_string()))?;
         let packed = member.compressed_size();
-        let mut reader = Guarded { inner: member, packed: move || packed, unpacked: 0 };
+        let mut reader = BombGuard { inner: member, packed: move || packed, unpacked: 0 };
         let header = read_header(&mut reader).map_err(damaged)?;
         let array = read_values(&header, &mut reader).map_err(damaged)?;
         // Reading to the end verifies the archive's checksum.

@@ -35,11 +35,13 @@ pub(super) enum ParquetValue {
 pub(super) struct ParquetColumn {
     /// Path in the schema, such as `image.bytes`.
     pub path: String,
+    /// Physical type, as numbered in the format: 0 is BOOLEAN, 7 FIXED_LEN_BYTE_ARRAY.
     kind: i64,
-    /// Bytes per value of fixed length.
+    /// Bytes per value of type FIXED_LEN_BYTE_ARRAY.
     length: usize,
-    /// Maximum definition and repetition level.
+    /// Maximum definition level.
     optional: u8,
+    /// Maximum repetition level; above 0 for a list column.
     pub repeated: u8,
 }
 
@@ -63,7 +65,7 @@ impl ParquetFile {
     pub fn open(path: &Path) -> Result<Self, String> {
         let mut file = File::open(path).map_err(|error| error.to_string())?;
         let len = file.metadata().map_err(|error| error.to_string())?.len();
-        let cut = "it ends too early: the metadata at its end are missing";
+        let cut = "it ends too early: the metadata at its end is missing";
         let metadata = (|| {
             let start = len.checked_sub(8)?;
             file.seek(SeekFrom::Start(start)).ok()?;
@@ -90,7 +92,7 @@ impl ParquetFile {
             || groups.iter().any(|group| !possible(of_group(group), MAX_ROWS_OF_GROUP))
             || groups.iter().map(of_group).sum::<i64>() != rows
         {
-            return Err(format!("its metadata promise {rows} rows in {} groups", groups.len()));
+            return Err(format!("its metadata declares {rows} rows in {} groups", groups.len()));
         }
         let pair = |value: &ThriftValue| {
             let fields = as_fields(value)?;
@@ -110,24 +112,24 @@ impl ParquetFile {
     /// # Errors
     /// A message if it is damaged or has an unsupported encoding.
     pub fn read(&mut self, group: usize, column: usize) -> Result<Vec<Vec<ParquetValue>>, String> {
-        let about = &self.columns[column];
-        let inside = |problem: String| format!("column {}: {problem}", about.path);
+        let schema = &self.columns[column];
+        let inside = |problem: String| format!("column {}: {problem}", schema.path);
         let rows = self.groups[group].int(3).unwrap_or(0);
         let chunk =
             self.groups[group].list(1).get(column).and_then(as_fields).and_then(|c| c.fields(3));
-        let chunk = chunk.ok_or_else(|| inside("its metadata are missing".into()))?;
-        let most = if about.repeated > 0 { MAX_OF_ROW.saturating_mul(rows.max(1)) } else { rows };
+        let chunk = chunk.ok_or_else(|| inside("its metadata is missing".into()))?;
+        let most = if schema.repeated > 0 { MAX_OF_ROW.saturating_mul(rows.max(1)) } else { rows };
         let values = chunk.int(5).unwrap_or(0);
         if !(0..=most.min(MAX_ROWS)).contains(&values) {
             return Err(inside(format!("{values} values for {rows} rows")));
         }
-        let mut pages = Pages::new(&mut self.file, self.len, chunk, about).map_err(inside)?;
+        let mut pages = Pages::new(&mut self.file, self.len, chunk, schema).map_err(inside)?;
         let mut cells = Vec::new();
         let mut starts = Vec::new();
         while (cells.len() as i64) < values {
             pages.next(&mut cells, &mut starts, values as usize).map_err(inside)?;
         }
-        if about.repeated == 0 {
+        if schema.repeated == 0 {
             return Ok(cells.into_iter().map(|cell| vec![cell]).collect());
         }
         if starts.len() as i64 != rows {
@@ -147,7 +149,7 @@ fn as_fields(value: &ThriftValue) -> Option<&ThriftStruct> {
 
 /// The columns of a schema, which is a tree in depth-first order.
 fn columns(schema: &[ThriftValue]) -> Result<Vec<ParquetColumn>, String> {
-    // Path, definition level, repetition level, children left.
+    // The groups above an element: path, definition level, repetition level, children not yet read.
     let mut above: Vec<(String, u8, u8, i64)> = Vec::new();
     let mut columns = Vec::new();
     for (index, element) in schema.iter().filter_map(as_fields).enumerate() {

@@ -3,11 +3,11 @@
 
 use super::options::OpenOptions;
 use super::parquet::{MAGIC, ParquetFile, ParquetValue};
-use super::part::Labels;
-use super::part::SplitImages;
-use super::parts::{Split, Splits};
-use super::pictures::{Plan, SAMPLE, resized_note};
+use super::pictures::{PictureDimensions, SAMPLE, resized_note};
 use super::source::SourceFile;
+use super::split_images::Labels;
+use super::split_images::SplitImages;
+use super::splits::{Split, Splits};
 use crate::data::decode::decode_bytes;
 use crate::data::{DataError, Images};
 use std::sync::Arc;
@@ -16,13 +16,13 @@ const FORMAT: &str = "parquet";
 const LABEL_NAMES: [&str; 8] =
     ["label", "labels", "fine_label", "class", "target", "y", "digit", "category"];
 const ADVICE: &str =
-    "expected are a column of encoded pictures (image.bytes) and one of labels (label)";
+    "expected a column of encoded pictures (image.bytes) and a column of labels (label)";
 
 pub(super) fn recognises(source: &SourceFile) -> bool {
     source.head.starts_with(MAGIC)
 }
 
-/// Reads all files of a directory; file names determine the part.
+/// Reads all files of a directory; file names determine the split.
 pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Splits, DataError> {
     let mut parts = Splits { resized: true, ..Splits::default() };
     let mut plan = None;
@@ -41,7 +41,7 @@ pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Spli
         }
         let part = part.ok_or_else(|| source.unsuitable("holds no picture", ADVICE))?;
         plan = Some(planned);
-        // Parts that were read in grey before are converted to colour at the end.
+        // Grey images of this split are converted to colour now, those of other splits at the end.
         if let Some(before) =
             parts.slot(role).as_mut().filter(|before| before.images.channels < planned.channels)
         {
@@ -103,8 +103,8 @@ impl<'a> ParquetShard<'a> {
         Ok(rows.into_iter().map(|mut row| row.pop().unwrap_or(ParquetValue::Null)).collect())
     }
 
-    /// The size and channels for all pictures, based on the first.
-    fn plan(&mut self, options: &OpenOptions) -> Result<Plan, DataError> {
+    /// The size and channels for all pictures, based on the first [`SAMPLE`].
+    fn plan(&mut self, options: &OpenOptions) -> Result<PictureDimensions, DataError> {
         let mut sample = Vec::new();
         for group in 0..self.table.groups() {
             let cells = self.column(group, self.image)?;
@@ -117,7 +117,7 @@ impl<'a> ParquetShard<'a> {
             ParquetValue::Bytes(bytes) => Some(decode_bytes(bytes)),
             _ => None,
         });
-        let plan = Plan::of(pictures, options).ok_or_else(|| {
+        let plan = PictureDimensions::of(pictures, options).ok_or_else(|| {
             self.source.unsuitable("holds no picture that can be decoded", ADVICE)
         })?;
         plan.check(&self.source.path, self.table.rows as usize, self.source.len)?;
@@ -127,7 +127,7 @@ impl<'a> ParquetShard<'a> {
     /// Decodes all pictures; `None` if one is coloured but the plan is grey.
     fn decode(
         &mut self,
-        plan: Plan,
+        plan: PictureDimensions,
         options: &OpenOptions,
         notes: &mut Vec<String>,
     ) -> Result<Option<SplitImages>, DataError> {

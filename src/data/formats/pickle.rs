@@ -4,16 +4,16 @@
 use super::arrays::{Array, Values, assemble, choose};
 use super::foreign;
 use super::options::OpenOptions;
-use super::parts::{Split, Splits};
 use super::source::SourceFile;
-use super::unpickle::{self, Id, Pickle, PickleObject};
+use super::splits::{Split, Splits};
+use super::unpickle::{self, ObjectId, Pickle, PickleObject};
 use crate::data::DataError;
 
 const FORMAT: &str = "pickle";
 /// The keys of class names.
 const NAMES: [&str; 3] = ["label_names", "fine_label_names", "class_names"];
-const ADVICE: &str = "of pickles CIFAR's batches, the book's mnist.pkl.gz and dictionaries of arrays \
-     are read; write others as .npz: `numpy.savez('data.npz', x=images, y=labels)`";
+const ADVICE: &str = "the only supported pickles are CIFAR's batches, the book's mnist.pkl.gz and \
+     dictionaries of arrays; save others as .npz: `numpy.savez('data.npz', x=images, y=labels)`";
 
 pub(super) fn recognises(source: &SourceFile) -> bool {
     foreign::is_pickle(source)
@@ -66,7 +66,7 @@ pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Spli
     }
 }
 
-/// Adds the images of a file to the part that its name indicates, unless the file itself has parts.
+/// Adds the images of a file to the split that its name indicates, unless the file has several.
 fn merge(parts: &mut Splits, mut batch: Splits, role: Option<Split>) -> Result<(), DataError> {
     let alone = batch.validation.is_none() && batch.test.is_none();
     for of in Split::ALL {
@@ -110,10 +110,10 @@ fn class_names(pickle: &Pickle) -> Option<Vec<String>> {
     }
 }
 
-/// The arrays of a dictionary by key; those of three pairs (as in the book) as `x_train`, `y_train`
-/// and so on.
+/// The arrays of a dictionary by key; those of two or three pairs (three in the book) as `x_train`,
+/// `y_train` and so on; those of a single pair as `x` and `y`.
 fn named_arrays(source: &SourceFile, pickle: &Pickle) -> Result<Vec<(String, Array)>, DataError> {
-    let mut named: Vec<(String, Id)> = Vec::new();
+    let mut named: Vec<(String, ObjectId)> = Vec::new();
     match pickle.root() {
         PickleObject::Dict(entries) => {
             named.extend(entries.iter().filter_map(|&(key, id)| Some((pickle.text(key)?, id))));
@@ -150,7 +150,7 @@ fn named_arrays(source: &SourceFile, pickle: &Pickle) -> Result<Vec<(String, Arr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::formats::part::Labels;
+    use crate::data::formats::split_images::Labels;
     use std::fs;
 
     /// A CIFAR batch as written by Python 2: `{'labels': [3, 5], 'data': array}`.

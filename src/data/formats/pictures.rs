@@ -1,4 +1,4 @@
-//! Decodes many pictures to one size and number of channels, on all threads.
+//! Decodes many pictures to one size and number of channels, on all processor cores.
 
 use super::options::OpenOptions;
 use crate::data::DataError;
@@ -22,8 +22,8 @@ const MAX_GROWTH: u64 = 300;
 
 /// Common size and number of channels of all pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Plan {
-    /// Width and height.
+pub(super) struct PictureDimensions {
+    /// Width and height in pixels.
     pub size: (usize, usize),
     /// 1 (grey) or 3 (red, green, blue).
     pub channels: usize,
@@ -42,7 +42,7 @@ pub(super) struct DecodedPictures {
     pub resized: usize,
 }
 
-impl Plan {
+impl PictureDimensions {
     /// The requested size, or the commonest of a sample (the smallest if tied); colour if any of
     /// the sample has colour. `None` if none can be decoded.
     pub fn of(
@@ -156,7 +156,7 @@ impl Plan {
 pub(super) fn resized_note(
     resized: usize,
     all: usize,
-    plan: Plan,
+    plan: PictureDimensions,
     options: &OpenOptions,
 ) -> Option<String> {
     let (width, height) = plan.size;
@@ -178,17 +178,23 @@ mod tests {
     fn the_commonest_size_is_chosen_and_colour_detected() {
         let sample = || [2, 3, 3, 5].map(|side| Ok(raster(side, [7; 3]))).into_iter();
         let plain = OpenOptions::default();
-        assert_eq!(Plan::of(sample(), &plain), Some(Plan { size: (3, 3), channels: 1 }));
+        assert_eq!(
+            PictureDimensions::of(sample(), &plain),
+            Some(PictureDimensions { size: (3, 3), channels: 1 })
+        );
         let colour = sample().chain([Ok(raster(2, [1, 2, 3]))]);
-        assert_eq!(Plan::of(colour, &plain), Some(Plan { size: (2, 2), channels: 3 }));
+        assert_eq!(
+            PictureDimensions::of(colour, &plain),
+            Some(PictureDimensions { size: (2, 2), channels: 3 })
+        );
         let asked = OpenOptions { size: Some((9, 8)), ..plain };
-        assert_eq!(Plan::of(sample(), &asked).unwrap().size, (9, 8));
-        assert_eq!(Plan::of(std::iter::empty(), &asked), None);
+        assert_eq!(PictureDimensions::of(sample(), &asked).unwrap().size, (9, 8));
+        assert_eq!(PictureDimensions::of(std::iter::empty(), &asked), None);
     }
 
     #[test]
     fn broken_pictures_are_skipped_and_the_order_is_kept() {
-        let plan = Plan { size: (1, 1), channels: 1 };
+        let plan = PictureDimensions { size: (1, 1), channels: 1 };
         let items: Vec<u8> = (0..200).collect();
         let decode = |item: &u8| match item {
             7 | 150 => Err(DecodeError::Empty { width: 0, height: 0 }),
@@ -206,7 +212,7 @@ mod tests {
 
     #[test]
     fn too_many_pixels_are_an_error_before_allocation() {
-        let plan = Plan { size: (4000, 4000), channels: 3 };
+        let plan = PictureDimensions { size: (4000, 4000), channels: 3 };
         assert!(plan.check("folder".as_ref(), 1, 1000).is_ok());
         let error = plan.check("folder".as_ref(), 50, 800_000).unwrap_err().to_string();
         assert!(error.contains("folder") && error.contains("--size"), "{error}");

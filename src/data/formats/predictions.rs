@@ -24,10 +24,10 @@ pub struct PredictedDataset {
     /// The images with their true labels, as test images. If the table has no pictures the images
     /// are 0 pixels wide and high.
     pub data: Dataset,
-    /// A number from 0 to 1 for each class, row by row: the probabilities of the table, or
+    /// Row-major (images × classes), from 0 to 1 or not finite: the probabilities of the table, or
     /// otherwise the confidence (or 1) for the predicted class and 0 for the others.
     pub outputs: Vec<f32>,
-    /// The predicted class of each image; `None` if a probability is not a finite number.
+    /// The predicted class of each image; `None` if it is missing or a probability is not finite.
     pub answers: Vec<Option<u32>>,
 }
 
@@ -51,7 +51,7 @@ impl PredictedDataset {
         number_and_decode(&source, columns, options)
     }
 
-    /// Adds the pictures of another data set's test images, which must have the same number and
+    /// Adds the pictures of another data set's test images, which must be as many and in the same
     /// order; the labels remain those of the table.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl PredictedDataset {
     }
 }
 
-/// Numbers the classes and decodes the pictures.
+/// Numbers the classes, derives outputs and predictions, and decodes the pictures.
 fn number_and_decode(
     source: &SourceFile,
     mut columns: Columns,
@@ -169,7 +169,7 @@ fn number_and_decode(
     Ok(PredictedDataset { data, outputs, answers })
 }
 
-/// Outputs derived from predicted classes, if there are no probabilities.
+/// Outputs and predictions for a table of predicted classes without probabilities.
 fn outputs_of(
     predicted: Vec<Option<u32>>,
     confidence: Option<&[f32]>,
@@ -187,7 +187,8 @@ fn outputs_of(
     (outputs, answers)
 }
 
-/// Scores as numbers from 0 to 1: unchanged or percentages if possible, otherwise by softmax.
+/// Converts scores to numbers from 0 to 1: unchanged if they are in that range, divided by 100 if
+/// they are percentages, otherwise by softmax.
 fn probabilities(scores: Scores, notes: &mut Vec<String>) -> Vec<f32> {
     let Scores { columns, mut values, .. } = scores;
     let finite = || values.iter().filter(|value| value.is_finite());
@@ -312,7 +313,7 @@ fn limit(classes: usize) -> Result<(), String> {
     if classes > MAX_CLASSES { Err(too_many()) } else { Ok(()) }
 }
 
-/// Whole numbers in their usual form: `3` for `3.0`.
+/// A field without surrounding whitespace, whole numbers without `.0`: `3` for `3.0`.
 fn whole(text: &str) -> &str {
     let text = text.trim();
     let short = text.strip_suffix(".0").unwrap_or(text);

@@ -1,6 +1,7 @@
 //! Converts numbers of any range to shades from 0 to 255.
 
-/// Whole numbers up to this limit are scaled up, such as 0 to 16 in UCI's digits.
+/// Whole numbers of which none exceeds this limit are scaled so that the largest becomes 255, such
+/// as 0 to 16 in UCI's digits.
 const FEW: f32 = 64.0;
 
 /// Numbers collected until their range is known; stored as bytes while they fit.
@@ -83,7 +84,7 @@ impl Shades {
                 let end = |byte: Option<&u8>| byte.map_or(0.0, |&byte| f32::from(byte));
                 (end(bytes.iter().min()), end(bytes.iter().max()))
             }
-            // NaN is kept.
+            // A NaN makes both ends NaN.
             Self::Reals(reals) => {
                 reals.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| {
                     if x.is_nan() || low.is_nan() {

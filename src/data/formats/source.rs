@@ -54,12 +54,12 @@ impl SourceFile {
             return Ok(Box::new(file));
         }
         let consumed = Rc::new(Cell::new(0));
-        let counted = Counted { inner: file, consumed: Rc::clone(&consumed) };
+        let counted = CountingReader { inner: file, consumed: Rc::clone(&consumed) };
         let unpacker = MultiGzDecoder::new(counted);
-        Ok(Box::new(Guarded { inner: unpacker, packed: move || consumed.get(), unpacked: 0 }))
+        Ok(Box::new(BombGuard { inner: unpacker, packed: move || consumed.get(), unpacked: 0 }))
     }
 
-    /// The file name in lower case, without `.gz`; used to determine the part, never the format.
+    /// The file name in lower case, without `.gz`; used to determine the split, never the format.
     pub fn name(&self) -> String {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         name.strip_suffix(".gz").map_or(name.clone(), String::from)
@@ -81,12 +81,12 @@ impl SourceFile {
 }
 
 /// Counts the bytes read.
-struct Counted<R> {
+struct CountingReader<R> {
     inner: R,
     consumed: Rc<Cell<u64>>,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for CountingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.consumed.set(self.consumed.get() + count as u64);
@@ -95,14 +95,14 @@ impl<R: Read> Read for Counted<R> {
 }
 
 /// A reader of decompressed data that fails on a decompression bomb.
-pub(super) struct Guarded<R, F> {
+pub(super) struct BombGuard<R, F> {
     pub inner: R,
     /// Compressed bytes read so far, or in total.
     pub packed: F,
     pub unpacked: u64,
 }
 
-impl<R: Read, F: Fn() -> u64> Read for Guarded<R, F> {
+impl<R: Read, F: Fn() -> u64> Read for BombGuard<R, F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.unpacked += count as u64;

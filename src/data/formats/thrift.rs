@@ -80,12 +80,12 @@ struct ThriftReader<'a> {
 
 impl ThriftReader<'_> {
     fn byte(&mut self) -> Result<u8, String> {
-        let byte = self.bytes.get(self.at).copied().ok_or("its metadata end too early")?;
+        let byte = self.bytes.get(self.at).copied().ok_or("its metadata ends too early")?;
         self.at += 1;
         Ok(byte)
     }
 
-    /// An unsigned number with 7 bits per byte, lowest first.
+    /// A varint: an unsigned number with 7 bits per byte, least significant first.
     fn varint(&mut self) -> Result<u64, String> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
@@ -95,7 +95,7 @@ impl ThriftReader<'_> {
                 return Ok(number);
             }
         }
-        Err("its metadata contain a number that is too long".into())
+        Err("its metadata contains a number that is too long".into())
     }
 
     fn zigzag(&mut self) -> Result<i64, String> {
@@ -128,7 +128,7 @@ impl ThriftReader<'_> {
     fn value(&mut self, kind: u8, depth: usize) -> Result<ThriftValue, String> {
         self.values += 1;
         if depth > MAX_DEPTH || self.values > MAX_VALUES {
-            return Err("its metadata are nested too deeply or too long".into());
+            return Err("its metadata is nested too deeply or too long".into());
         }
         match kind {
             // A boolean in a list takes a byte.
@@ -137,7 +137,7 @@ impl ThriftReader<'_> {
             4..=6 => Ok(ThriftValue::Int(self.zigzag()?)),
             7 => {
                 let rest = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk);
-                let number = f64::from_le_bytes(*rest.ok_or("its metadata end too early")?);
+                let number = f64::from_le_bytes(*rest.ok_or("its metadata ends too early")?);
                 self.at += 8;
                 Ok(ThriftValue::Double(number))
             }
@@ -146,7 +146,7 @@ impl ThriftReader<'_> {
                 let end =
                     usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
                 let bytes = end.and_then(|end| self.bytes.get(self.at..end));
-                let bytes = bytes.ok_or("its metadata end too early")?.to_vec();
+                let bytes = bytes.ok_or("its metadata ends too early")?.to_vec();
                 self.at += bytes.len();
                 Ok(ThriftValue::Binary(bytes))
             }
@@ -175,7 +175,7 @@ impl ThriftReader<'_> {
                 Ok(ThriftValue::List(values))
             }
             12 => Ok(ThriftValue::Struct(self.fields(depth + 1)?)),
-            other => Err(format!("its metadata contain a value of the unknown type {other}")),
+            other => Err(format!("its metadata contains a value of the unknown type {other}")),
         }
     }
 }

@@ -4,7 +4,7 @@
 mod objects;
 
 use super::npy::ends;
-pub(super) use objects::{Id, Pickle, PickleObject};
+pub(super) use objects::{ObjectId, Pickle, PickleObject};
 use std::collections::HashMap;
 use std::io::Read;
 
@@ -15,12 +15,12 @@ const MAX_BYTES: u64 = 1 << 30;
 /// Maximum length of a line in protocol 0.
 const MAX_LINE: usize = 1 << 20;
 
-struct Machine<R> {
+struct PickleMachine<R> {
     reader: R,
     objects: Vec<PickleObject>,
-    stack: Vec<Id>,
+    stack: Vec<ObjectId>,
     marks: Vec<usize>,
-    memo: HashMap<u64, Id>,
+    memo: HashMap<u64, ObjectId>,
     bytes: u64,
 }
 
@@ -29,7 +29,7 @@ struct Machine<R> {
 /// # Errors
 /// A message if it is truncated or invalid.
 pub(super) fn read(reader: impl Read) -> Result<Pickle, String> {
-    let mut machine = Machine {
+    let mut machine = PickleMachine {
         reader,
         objects: Vec::new(),
         stack: Vec::new(),
@@ -42,14 +42,14 @@ pub(super) fn read(reader: impl Read) -> Result<Pickle, String> {
     Ok(Pickle { objects: machine.objects, root })
 }
 
-impl<R: Read> Machine<R> {
+impl<R: Read> PickleMachine<R> {
     /// Executes one instruction; returns whether there are more.
     #[allow(clippy::too_many_lines, reason = "one short arm per instruction")]
     fn step(&mut self) -> Result<bool, String> {
         let [code] = self.take()?;
         match code {
             b'.' => return Ok(false),
-            // Protocol, and the length of a frame.
+            // The protocol's version, and the length of a frame.
             0x80 => drop(self.take::<1>()?),
             0x95 => drop(self.take::<8>()?),
             b'(' => self.marks.push(self.stack.len()),
@@ -136,8 +136,8 @@ impl<R: Read> Machine<R> {
                     *kept = Some(state);
                 }
             }
-            b'p' | b'q' | b'r' | 0x94 | b'g' | b'h' | b'j' => self.remember(code)?,
-            // An object that only the program that wrote the pickle can resolve.
+            b'p' | b'q' | b'r' | 0x94 | b'g' | b'h' | b'j' => self.access_memo(code)?,
+            // A persistent id, which only the program that wrote the pickle can resolve.
             b'P' => {
                 self.line()?;
                 self.push(PickleObject::None)?;
@@ -161,7 +161,7 @@ impl<R: Read> Machine<R> {
         Ok(())
     }
 
-    fn pop(&mut self) -> Result<Id, String> {
+    fn pop(&mut self) -> Result<ObjectId, String> {
         let floor = self.marks.last().copied().unwrap_or(0);
         if self.stack.len() <= floor {
             Err(underflow())
@@ -170,11 +170,11 @@ impl<R: Read> Machine<R> {
         }
     }
 
-    fn top(&self) -> Result<Id, String> {
+    fn top(&self) -> Result<ObjectId, String> {
         self.stack.last().copied().ok_or_else(underflow)
     }
 
-    fn pop_mark(&mut self) -> Result<Vec<Id>, String> {
+    fn pop_mark(&mut self) -> Result<Vec<ObjectId>, String> {
         let mark = self.marks.pop().ok_or_else(underflow)?;
         if mark > self.stack.len() { Err(underflow()) } else { Ok(self.stack.split_off(mark)) }
     }
@@ -222,7 +222,7 @@ impl<R: Read> Machine<R> {
             match self.take()? {
                 [b'\n'] => return Ok(line),
                 [byte] if line.len() < MAX_LINE => line.push(byte),
-                _ => return Err("has an endless line".into()),
+                _ => return Err("has a line of more than 1 MiB".into()),
             }
         }
     }
@@ -239,18 +239,18 @@ impl<R: Read> Machine<R> {
         self.push(object)
     }
 
-    fn extend(&mut self, items: &[Id]) -> Result<(), String> {
+    fn extend(&mut self, items: &[ObjectId]) -> Result<(), String> {
         let list = self.top()?;
         match &mut self.objects[list] {
             PickleObject::Sequence(list) => list.extend_from_slice(items),
-            // An object whose own method would be called.
+            // Python would call a method of this object.
             PickleObject::Call { .. } => {}
             _ => return Err("appends to an object that is not a list".into()),
         }
         Ok(())
     }
 
-    fn set(&mut self, items: &[Id]) -> Result<(), String> {
+    fn set(&mut self, items: &[ObjectId]) -> Result<(), String> {
         let dict = self.top()?;
         match &mut self.objects[dict] {
             PickleObject::Dict(dict) => dict.extend(pairs(items)),
@@ -304,7 +304,8 @@ impl<R: Read> Machine<R> {
         self.push(PickleObject::Call { function, arguments, state: None })
     }
 
-    fn remember(&mut self, code: u8) -> Result<(), String> {
+    /// Stores the object on top of the stack in the memo, or pushes an object of the memo.
+    fn access_memo(&mut self, code: u8) -> Result<(), String> {
         let decimal = |line: Vec<u8>| {
             String::from_utf8_lossy(&line)
                 .parse()
@@ -341,11 +342,11 @@ fn text(bytes: Vec<u8>) -> PickleObject {
     })
 }
 
-fn pairs(items: &[Id]) -> Vec<(Id, Id)> {
+fn pairs(items: &[ObjectId]) -> Vec<(ObjectId, ObjectId)> {
     items.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
 }
 
-/// A little-endian two's-complement integer of any length.
+/// A little-endian two's-complement integer of at most 8 bytes.
 fn long(bytes: &[u8]) -> Result<i64, String> {
     if bytes.len() > 8 {
         return Err("has a number of more than 64 bits".into());

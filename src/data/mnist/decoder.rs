@@ -1,6 +1,7 @@
-//! Decoder of the images that `data/mnist.py` packs. Every pixel is entropy-coded with rANS (J. Duda,
-//! "Asymmetric numeral systems", arXiv:1311.2540) by how often its value follows the values of the
-//! pixels left, above and above right. That takes 9% fewer bytes than brotli.
+//! Decoder of the images that `data/mnist.py` packs. Pixels are entropy-coded with rANS (J. Duda,
+//! "Asymmetric numeral systems", arXiv:1311.2540). The frequencies of a pixel's values depend on
+//! its context: the classes of the values of the pixels left, above and above right. That takes 9%
+//! fewer bytes than brotli.
 
 use super::{PIXELS, SIDE};
 use brotli_decompressor::Decompressor;
@@ -8,15 +9,15 @@ use std::io::{self, Read};
 
 /// The frequencies of a context add up to `1 << BITS`.
 const BITS: u32 = 10;
-/// Symbols of a context: the values of a pixel, or the lengths of a run of zeros.
+/// Number of symbols per context: the values of a pixel, or the lengths of a run of zeros.
 const SYMBOLS: usize = 256;
-/// Contexts of pixels; those of runs follow.
+/// Number of contexts of pixels; those of runs follow.
 const PIXEL_CONTEXTS: usize = 8 * 8 * 3;
-/// Rows of an image that share the contexts of runs.
+/// Number of rows of an image that share the contexts of runs.
 const ROWS_PER_CONTEXT: usize = 4;
-/// Row groups of an image.
+/// Number of such groups of rows per image.
 const ROW_GROUPS: usize = SIDE / ROWS_PER_CONTEXT;
-/// All contexts. A run has one per row group and number of pixels left for it (1 to 28).
+/// Number of all contexts. A run of zeros has one per group of rows and maximum length (1 to 28).
 const CONTEXTS: usize = PIXEL_CONTEXTS + SIDE * ROW_GROUPS;
 
 /// Class of a neighbour's value, one of eight.
@@ -92,7 +93,7 @@ impl Frequencies {
     /// brotli. A context is unused, or its frequencies add up to `1 << BITS`.
     ///
     /// # Errors
-    /// Where the file is damaged.
+    /// If the file is damaged.
     pub(super) fn read(packed: &[u8]) -> io::Result<Self> {
         let mut bytes = vec![0; CONTEXTS * SYMBOLS * 2];
         Decompressor::new(packed, 1 << 16).read_exact(&mut bytes)?;
@@ -114,12 +115,12 @@ impl Frequencies {
     }
 }
 
-/// The symbols of one stream, from its start.
+/// Decodes the symbols of one stream, from its start.
 struct Symbols<'a> {
     frequencies: &'a Frequencies,
     /// 16-bit words, little-endian.
     stream: &'a [u8],
-    /// Where the next word begins.
+    /// Offset of the next word, in bytes.
     at: usize,
     state: u32,
 }
@@ -131,7 +132,8 @@ impl<'a> Symbols<'a> {
         symbols
     }
 
-    /// Zero after the end, so that a damaged stream gives wrong pixels and nothing worse.
+    /// The word at an offset; 0 after the end, so that a damaged stream gives wrong pixels instead
+    /// of a panic.
     fn word(&self, at: usize) -> u32 {
         let word = self.stream.get(at..at + 2);
         word.map_or(0, |word| u32::from(u16::from_le_bytes([word[0], word[1]])))
@@ -143,7 +145,7 @@ impl<'a> Symbols<'a> {
         let interval = self.frequencies.intervals[context * SYMBOLS + usize::from(symbol)];
         let (start, width) = (u32::from(interval.start), u32::from(interval.width));
         let state = width.wrapping_mul(self.state >> BITS).wrapping_add(slot).wrapping_sub(start);
-        // Reads the word in any case: whether it is needed cannot be predicted.
+        // The word is read unconditionally: a branch on whether it is needed would be mispredicted.
         let (word, low) = (self.word(self.at), state < 1 << 16);
         self.state = if low { state << 16 | word } else { state };
         self.at += 2 * usize::from(low);
@@ -163,11 +165,12 @@ pub(super) fn decode(frequencies: &Frequencies, stream: &[u8], pixels: &mut [u8]
     }
 }
 
-/// A run of zeros is one symbol where the pixel left and the three above are zero; every other pixel
-/// is a symbol of its own. `row` is zero when called.
+/// Decodes a row of pixels. A run of zeros is one symbol where the pixel left and the three above
+/// are zero; every other pixel is a symbol of its own. `row` must be filled with zeros.
 fn decode_row(symbols: &mut Symbols<'_>, group: usize, above: &[u8; SIDE], row: &mut [u8]) {
     let ink = above.iter().rev().fold(0_u32, |ink, &value| ink << 1 | u32::from(value > 0));
-    // Pixels that touch ink in the row above; a mark behind the last one ends every run.
+    // A bit for each pixel that touches ink in the row above; the bit after the last one ends every
+    // run.
     let near_ink = ink | ink << 1 | ink >> 1 | 1 << SIDE;
     let (mut x, mut left) = (0, 0_u8);
     while x < SIDE {

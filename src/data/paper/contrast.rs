@@ -2,21 +2,22 @@
 
 use super::plane::Plane;
 
-/// Lower limit of the paper's shade; contrast relative to darker paper would be noise.
+/// Lower limit of the shade (0 to 255) by which the contrast is divided; relative to darker paper
+/// it would be noise.
 pub(super) const DARKEST_PAPER: u16 = 32;
-/// The same limit in an inverted picture.
-pub(super) const DARKEST_BOARD: u16 = 128;
+/// The same limit for light ink on dark paper, whose shades are inverted.
+pub(super) const DARKEST_INVERTED_PAPER: u16 = 128;
 /// If the median strength reaches this, at least half of the picture is ink.
 const STRONG: u8 = 48;
 
-/// Strength of each pixel: the fraction of the paper's light that is missing.
+/// Strength of each pixel: how much darker it is than the paper around it, relative to the paper.
 #[derive(Clone, Debug)]
 pub(super) struct Contrast {
     pub width: usize,
     pub height: usize,
     /// Row-major; 0 is paper, 255 is black.
     pub strength: Vec<u8>,
-    /// Standard deviation of the strength of paper.
+    /// Standard deviation of the strength of paper: 1.4826 times the median absolute deviation.
     pub noise: f32,
 }
 
@@ -38,13 +39,13 @@ impl Contrast {
         // above 0; subtract it.
         let mut paper_alone = strength.clone();
         if median(&strength) >= STRONG {
-            paper_alone.retain(|at| *at < STRONG);
+            paper_alone.retain(|value| *value < STRONG);
         }
         let middle = median(&paper_alone);
-        let away: Vec<u8> = paper_alone.iter().map(|at| at.abs_diff(middle)).collect();
-        let noise = 1.4826 * f32::from(median(&away));
-        for at in &mut strength {
-            *at = at.saturating_sub(middle);
+        let deviations: Vec<u8> = paper_alone.iter().map(|value| value.abs_diff(middle)).collect();
+        let noise = 1.4826 * f32::from(median(&deviations));
+        for value in &mut strength {
+            *value = value.saturating_sub(middle);
         }
         Self { width: plane.width, height: plane.height, strength, noise }
     }
@@ -54,7 +55,7 @@ fn median(values: &[u8]) -> u8 {
     percentile(values.iter().copied(), 0.5)
 }
 
-/// The quantile of the values at this fraction; 0 if there are no values.
+/// The quantile of the values at a fraction from 0 to 1; 0 if there are no values.
 pub(super) fn percentile(values: impl Iterator<Item = u8>, fraction: f64) -> u8 {
     let mut counts = [0_usize; 256];
     values.for_each(|value| counts[usize::from(value)] += 1);

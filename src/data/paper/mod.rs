@@ -1,11 +1,11 @@
 //! Extracts ink from photographs of paper: unevenly lit, ruled, framed, or lying on a table.
 
+mod box_lines;
 mod contrast;
 mod parts;
 mod plane;
 mod rings;
-mod rules;
-mod ruling;
+mod ruled_paper;
 mod search;
 mod sheet;
 mod tight;
@@ -14,25 +14,25 @@ use crate::picture::Picture;
 use contrast::Contrast;
 pub(in crate::data) use plane::Plane;
 use search::{InkCandidate, Strokes};
-pub use sheet::Straightening;
+pub use sheet::Rectification;
 
-/// Maximum side, in pixels, of the copy of the picture in which the search starts.
+/// Maximum longer side, in pixels, of the copy of the picture in which the search starts.
 const SEARCHED: usize = 256;
 /// Strokes narrower than this, in pixels, are searched for in a larger copy of the picture.
 const NARROW: f32 = 2.2;
 /// Desired width of strokes, in pixels, in the extracted picture.
 const STROKE: f32 = 3.4;
-/// Strokes wider than `THICK` times the height of the ink are also offered thinned to `USUAL` times
-/// it: the digits that networks are trained on are rarely written so thick.
+/// If the strokes are wider than `THICK` times the height of the ink, a copy with strokes eroded to
+/// `USUAL` times the height is a further candidate: strokes of training images are rarely as thick.
 const THICK: f32 = 0.135;
 const USUAL: f32 = 0.12;
-/// Ink that covers this fraction of its bounding box is a filled region, unless it is narrower than
-/// `NARROW_BOX` times its height, as a one is.
+/// Ink that covers more than this fraction of its bounding box is a filled region, unless the width
+/// of the box is at most `NARROW_BOX` times its height, as that of a one.
 const FILLED: f32 = 0.75;
 const NARROW_BOX: f32 = 0.45;
-/// Strength from which a pixel counts as covered.
+/// Minimum ink (0 to 255) of a covered pixel.
 const COVERED: u8 = 100;
-/// Radii of the closing when the search is repeated in a larger copy.
+/// Radii of the closing, in pixels, when the search is repeated in a larger copy.
 const NARROW_RADII: [usize; 3] = [3, 5, 8];
 
 /// Copies with more pixels than this are searched with a single radius, and only if something was
@@ -43,10 +43,11 @@ const LARGE: usize = 900_000;
 #[derive(Clone, Debug)]
 pub(in crate::data) struct Ink {
     pub picture: Picture,
-    /// Scale: each pixel of the ink is a square of this many pixels of the picture per side.
+    /// Downsampling factor: a pixel of the ink is a square of this many pixels of the picture per
+    /// side.
     pub shrunk: usize,
-    /// The perspective transform from a rectified sheet back to the picture, if there was one.
-    pub straightening: Option<Straightening>,
+    /// If the ink was found in a rectified sheet: the perspective transform back to the picture.
+    pub straightening: Option<Rectification>,
     /// Whether it is a filled region rather than strokes.
     is_filled: bool,
 }
@@ -54,9 +55,9 @@ pub(in crate::data) struct Ink {
 /// Why no ink was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::data) enum NoInk {
-    /// The contrast is too low for the noise; both in shades of 255.
+    /// The contrast is below 24, or below 7 times the noise; both in shades (0 to 255).
     Faint { contrast: u8, noise: u8 },
-    /// More than this many separate pieces.
+    /// More than `most` connected components.
     Specks { most: usize },
     /// Nothing that looks like strokes.
     NoStrokes,
@@ -72,7 +73,8 @@ pub(in crate::data) fn ink_of(shades: Plane) -> Result<Vec<Ink>, NoInk> {
         let straight = self::inks(&copies_of(sheet)).into_iter();
         inks.extend(straight.map(|ink| Ink { straightening: Some(straightening), ..ink }));
     }
-    // A filled region is the inside of a box or cell, unless nothing else was found.
+    // Filled regions are usually the insides of boxes or cells; they are kept if nothing else was
+    // found.
     if inks.iter().any(|ink| !ink.is_filled) {
         inks.retain(|ink| !ink.is_filled);
     }
@@ -89,17 +91,18 @@ fn copies_of(shades: Plane) -> Vec<Plane> {
     copies
 }
 
-/// Candidates of one image pyramid, the most likely first. If the paper is ruled, those without its
-/// lines come first.
+/// Candidates of one image pyramid, the most likely first. If the paper is ruled, candidates found
+/// after the removal of its lines precede those of the unmodified pyramid.
 fn inks(copies: &[Plane]) -> Vec<Ink> {
-    let without_rules = rules::removed(copies).map(|(level, plane)| {
-        let inks = inks_as_they_are(&copies_of(plane)).into_iter();
+    let without_rules = ruled_paper::without_ruled_lines(copies).map(|(level, plane)| {
+        let inks = inks_of_pyramid(&copies_of(plane)).into_iter();
         inks.map(move |ink| Ink { shrunk: ink.shrunk << level, ..ink })
     });
-    without_rules.into_iter().flatten().chain(inks_as_they_are(copies)).collect()
+    without_rules.into_iter().flatten().chain(inks_of_pyramid(copies)).collect()
 }
 
-fn inks_as_they_are(copies: &[Plane]) -> Vec<Ink> {
+/// Candidates of an image pyramid from which no lines are removed.
+fn inks_of_pyramid(copies: &[Plane]) -> Vec<Ink> {
     let mut inks: Vec<(Ink, f32)> = Vec::new();
     for (level, found) in search(copies) {
         // Extract from the smallest copy in which the strokes are wide enough.
@@ -135,7 +138,7 @@ fn is_filled(picture: &Picture) -> bool {
     covered > FILLED * (width * height) as f32 && width as f32 > NARROW_BOX * height as f32
 }
 
-/// The ink with its strokes eroded to the usual width, if they are too thick.
+/// The ink with its strokes eroded to `USUAL` times its height, if they are too thick.
 fn thinned(ink: &Ink, stroke: f32) -> Option<Ink> {
     let Picture { width, height, ink: strengths } = &ink.picture;
     let (.., high) = ink.picture.bounds();
@@ -163,15 +166,17 @@ fn search(copies: &[Plane]) -> Vec<(usize, InkCandidate)> {
         let finer = search::find(&copies[level], Some(radii));
         // Noise in a larger copy can hide what a smaller one shows.
         match (found.first(), finer.first()) {
-            (Some(coarse), Some(fine)) if !fine.sharpens(coarse) => return with(level + 1, found),
-            (Some(_), None) => return with(level + 1, found),
+            (Some(coarse), Some(fine)) if !fine.sharpens(coarse) => {
+                return at_level(level + 1, found);
+            }
+            (Some(_), None) => return at_level(level + 1, found),
             _ => found = finer,
         }
     }
-    with(level, found)
+    at_level(level, found)
 }
 
-fn with(level: usize, found: Vec<InkCandidate>) -> Vec<(usize, InkCandidate)> {
+fn at_level(level: usize, found: Vec<InkCandidate>) -> Vec<(usize, InkCandidate)> {
     found.into_iter().map(|found| (level, found)).collect()
 }
 
@@ -189,7 +194,7 @@ fn no_ink(copies: &[Plane]) -> NoInk {
     let contrast = contrast::percentile(away, 0.998);
     let blurred = copies[0].blurred();
     let grain = copies[0].shades.iter().zip(&blurred.shades).map(|(a, b)| a.abs_diff(*b));
-    // A blurred pixel still contains a quarter of its own noise.
+    // The blurred picture contains part of the noise, so the difference has about 0.85 of it.
     let noise = (1.4826 * f32::from(contrast::percentile(grain, 0.5)) / 0.85).round() as u8;
     if contrast < 24 || f32::from(contrast) < 7.0 * f32::from(noise) {
         NoInk::Faint { contrast, noise }
@@ -198,8 +203,9 @@ fn no_ink(copies: &[Plane]) -> NoInk {
     }
 }
 
-/// The whole picture as ink without any search: the median shade of the border is paper, and the
-/// strongest deviation from it 255. `None` if all pixels have the same shade.
+/// Converts the whole picture to ink without a search. Paper is the median shade of the border; ink
+/// is darker or lighter, whichever deviates more in total, and the largest deviation becomes 255.
+/// `None` if all pixels have the same shade.
 pub(in crate::data) fn untouched(plane: &Plane) -> Option<Picture> {
     let Plane { width, height, .. } = *plane;
     let border = plane.shades.iter().enumerate().filter(|(at, _)| {
@@ -221,7 +227,7 @@ pub(in crate::data) fn untouched(plane: &Plane) -> Option<Picture> {
     Some(Picture { width, height, ink })
 }
 
-/// The ink of a candidate, scaled so that its strong pixels are 255.
+/// The ink of a candidate, scaled so that [`InkCandidate::strongest`] becomes 255.
 fn extracted(plane: &Plane, found: &InkCandidate) -> Option<Picture> {
     let mut plane = if found.inverted { plane.inverted() } else { plane.clone() };
     let darkest = search::darkest_paper(found.inverted);

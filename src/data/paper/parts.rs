@@ -5,7 +5,7 @@ use super::contrast::Contrast;
 /// Label of a pixel outside all parts.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// With more parts than this, the threshold selects grain.
+/// With more parts than this, the threshold is so low that it selects the grain of the paper.
 pub(super) const MAX_PARTS: usize = 20_000;
 
 /// A connected component.
@@ -13,22 +13,25 @@ pub(super) const MAX_PARTS: usize = 20_000;
 pub(super) struct Part {
     pub left: usize,
     pub top: usize,
-    /// Exclusive.
+    /// One past the last column and row.
     pub right: usize,
     pub bottom: usize,
-    /// Number of pixels; of those, pixels next to paper, and pixels on the picture's border.
+    /// Number of pixels.
     pub area: usize,
+    /// Number of pixels with paper on one of their four sides, or on the picture's border.
     pub outline: usize,
+    /// Number of pixels on the picture's border.
     pub at_border: usize,
-    /// Sum over its pixels of the distance from the picture's border.
+    /// Sum over its pixels of the distance from the picture's border, in pixels.
     pub depth: usize,
 }
 
-/// All components of a picture and the label of each pixel.
+/// All components of a picture.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Parts {
     pub width: usize,
     pub height: usize,
+    /// Index of each pixel's component in `list`, row-major; [`NONE`] outside all of them.
     pub labels: Vec<u32>,
     pub list: Vec<Part>,
 }
@@ -72,7 +75,7 @@ impl Part {
         2.0 * self.area as f32 / self.outline.max(1) as f32
     }
 
-    /// Whether the bounding box of the other lies within its own.
+    /// Whether its bounding box contains that of the other.
     pub fn contains(&self, other: &Self) -> bool {
         self.left <= other.left
             && self.top <= other.top
@@ -80,7 +83,7 @@ impl Part {
             && self.bottom >= other.bottom
     }
 
-    /// Whether the picture is cropped tightly around it.
+    /// Whether a picture of this width and height is cropped tightly around it.
     fn fills(&self, width: usize, height: usize) -> bool {
         let near = |away: usize, size: usize| away * 32 <= size + 32;
         let side = width.min(height) as f32;
@@ -131,7 +134,7 @@ impl Part {
 
 impl Parts {
     /// Labels the components of the pixels for which `is_ink` holds, with 8-connectivity. Stops after
-    /// [`MAX_PARTS`].
+    /// `MAX_PARTS + 1` of them.
     pub fn of(width: usize, height: usize, is_ink: impl Fn(usize) -> bool) -> Self {
         let mut labels: Vec<u32> =
             (0..width * height).map(|at| if is_ink(at) { NONE - 1 } else { NONE }).collect();
@@ -151,7 +154,7 @@ impl Parts {
             open.push((x as u32, y as u32));
             while let Some((x, y)) = open.pop() {
                 let (x, y) = (x as usize, y as usize);
-                part.take(x, y, width, height);
+                part.add_pixel(x, y, width, height);
                 let mut beside_paper = x == 0 || y == 0 || x + 1 == width || y + 1 == height;
                 for row in y.saturating_sub(1)..(y + 2).min(height) {
                     for column in x.saturating_sub(1)..(x + 2).min(width) {
@@ -182,7 +185,7 @@ impl Parts {
 }
 
 impl Part {
-    fn take(&mut self, x: usize, y: usize, width: usize, height: usize) {
+    fn add_pixel(&mut self, x: usize, y: usize, width: usize, height: usize) {
         self.left = self.left.min(x);
         self.top = self.top.min(y);
         self.right = self.right.max(x + 1);

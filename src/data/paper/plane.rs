@@ -1,6 +1,6 @@
 //! A grey image and operations on neighbourhoods.
 
-/// Shades of grey, row-major.
+/// A grey image; shades from 0 (black) to 255 (white), row-major.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::data) struct Plane {
     pub width: usize,
@@ -22,7 +22,7 @@ impl Plane {
         self.width.max(self.height)
     }
 
-    /// Half the width and height; each pixel is the mean of 2×2 pixels.
+    /// Half the width and height; each pixel is the mean of 2×2 pixels, rounded up.
     pub fn halved(&self) -> Self {
         let (width, height) = ((self.width / 2).max(1), (self.height / 2).max(1));
         let mut shades = Vec::with_capacity(width * height);
@@ -41,8 +41,8 @@ impl Plane {
         Self { width, height, shades }
     }
 
-    /// Bilinear interpolation; pixel centres are at half-integer coordinates, and beyond the border
-    /// the nearest pixel counts.
+    /// The bilinearly interpolated shade at (x, y). Pixel centres are at half-integer coordinates;
+    /// coordinates beyond the border are clamped to it.
     pub fn between(&self, [x, y]: [f32; 2]) -> u8 {
         let inside = |at: f32, side: usize| (at - 0.5).clamp(0.0, (side - 1) as f32);
         let (x, y) = (inside(x, self.width), inside(y, self.height));
@@ -55,7 +55,6 @@ impl Plane {
         ((1.0 - dy) * upper + dy * lower).round() as u8
     }
 
-    /// Inverts the shades.
     pub fn inverted(&self) -> Self {
         let shades = self.shades.iter().map(|shade| 255 - shade).collect();
         Self { shades, ..*self }
@@ -94,7 +93,7 @@ impl Plane {
         self.extremes(radius, u8::min)
     }
 
-    /// The maximum (or minimum) over the square around each pixel.
+    /// The maximum (or minimum) over the square of side `2 * radius + 1` around each pixel.
     fn extremes(&self, radius: usize, of: fn(u8, u8) -> u8) -> Self {
         let columns = column_extremes(&self.shades, self.width, self.height, radius, of);
         let turned = transposed(&columns, self.width, self.height);
@@ -103,8 +102,9 @@ impl Plane {
     }
 }
 
-/// The algorithm of van Herk and of Gil and Werman: running extremes from the start and to the end of
-/// blocks of `2 * radius + 1` rows; every window spans at most two blocks.
+/// The extremes over `2 * radius + 1` rows of each column, by the algorithm of van Herk and of Gil
+/// and Werman: running extremes from the start and to the end of blocks of as many rows. Every
+/// window spans at most two blocks.
 fn column_extremes(
     shades: &[u8],
     width: usize,
@@ -168,7 +168,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// Reference implementation, pixel by pixel.
-    fn plainly(plane: &Plane, radius: usize, of: fn(u8, u8) -> u8) -> Vec<u8> {
+    fn reference(plane: &Plane, radius: usize, of: fn(u8, u8) -> u8) -> Vec<u8> {
         let near = |at: usize, size: usize| at.saturating_sub(radius)..(at + radius + 1).min(size);
         let window = |x: usize, y: usize| {
             let rows = near(y, plane.height);
@@ -182,14 +182,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn extremes_are_those_of_the_window(
+        fn extremes_match_the_reference_implementation(
             width in 1_usize..20, height in 1_usize..20, radius in 1_usize..12, seed: Vec<u8>,
         ) {
             let shades = (0..width * height)
                 .map(|at| seed.get(at % seed.len().max(1)).map_or(7, |s| s.wrapping_mul(at as u8)));
             let plane = Plane::new(width, height, shades.collect());
             for of in [u8::max, u8::min] {
-                prop_assert_eq!(plane.extremes(radius, of).shades, plainly(&plane, radius, of));
+                prop_assert_eq!(plane.extremes(radius, of).shades, reference(&plane, radius, of));
             }
         }
     }

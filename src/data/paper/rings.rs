@@ -4,19 +4,19 @@ use super::parts::{Part, Parts};
 
 /// Maximum width of a ring's stroke as a fraction of its diameter.
 const THIN: f32 = 0.07;
-/// What a ring is drawn around is at least this long, as a fraction of the ring's diameter. Less is
-/// dirt inside a zero.
+/// Minimum length of the writing inside a ring, as a fraction of the ring's diameter. Anything
+/// shorter is dirt inside a zero.
 const LARGE: f32 = 0.4;
-/// It may consist of several pieces, each at least this long.
+/// Minimum length of each part of that writing, as a fraction of the ring's diameter.
 const PIECE: f32 = 0.1;
 /// Rings smaller than this fraction of the picture's shorter side are not searched for.
 const SHORTEST: f32 = 0.15;
-/// Number of directions in which a ring is searched for from within, and in how many it is found at
-/// least: it may have a gap where its ends do not meet.
+/// Number of directions in which a ring is searched for from the centre of the writing.
 const DIRECTIONS: usize = 16;
+/// Minimum number of directions in which it is found: its ends may not meet.
 const CLOSED: usize = 14;
 
-/// Erases the rings around other parts. Returns the largest one.
+/// Clears the pixels of rings around other parts in `mask`. Returns the largest ring.
 pub(super) fn erase(parts: &Parts, mask: &mut [bool]) -> Option<Part> {
     let least = SHORTEST * parts.width.min(parts.height) as f32;
     let mut largest: Option<Part> = None;
@@ -55,22 +55,22 @@ pub(super) fn erase(parts: &Parts, mask: &mut [bool]) -> Option<Part> {
     largest
 }
 
-/// Whether the ring is met in almost every direction from the centre of a part.
+/// Whether rays from the centre of `part` hit the ring in at least [`CLOSED`] of the directions.
 fn surrounds(parts: &Parts, label: u32, ring: &Part, part: &Part) -> bool {
     let centre = |low: usize, high: usize| (low + high) as f32 / 2.0;
     let (x, y) = (centre(part.left, part.right), centre(part.top, part.bottom));
-    let met = (0..DIRECTIONS).filter(|direction| {
+    let hit = (0..DIRECTIONS).filter(|direction| {
         let (dy, dx) = (*direction as f32 * std::f32::consts::TAU / DIRECTIONS as f32).sin_cos();
         (0..2 * ring.longer_side()).any(|step| {
             let away = step as f32 / 2.0;
             let (x, y) = ((x + away * dx) as usize, (y + away * dy) as usize);
-            // Two pixels wide, so that it does not slip between pixels that touch at a corner.
+            // The ray is two pixels wide, so that it cannot pass between diagonal neighbours.
             let pixels = x..(x + 2).min(ring.right);
             y < ring.bottom
                 && pixels.into_iter().any(|x| parts.labels[y * parts.width + x] == label)
         })
     });
-    met.count() >= CLOSED
+    hit.count() >= CLOSED
 }
 
 #[cfg(test)]
@@ -79,7 +79,8 @@ mod tests {
 
     const SIZE: usize = 100;
 
-    /// Whether a ring of this radius around the middle, closed up to an angle, is erased, and only it.
+    /// Whether a ring of this radius around the middle, without a gap for angles below `closed`, is
+    /// erased. Asserts that nothing else is.
     fn erased(radius: f32, closed: f32, inner: impl Fn(usize, usize) -> bool) -> bool {
         let ring = |x: usize, y: usize| {
             let (x, y) = (x as f32 - 50.0, y as f32 - 50.0);
@@ -103,7 +104,7 @@ mod tests {
         let dirt = |x: usize, y: usize| (46..54).contains(&x) && (40..56).contains(&y);
         assert!(erased(40.0, 4.0, bar) && erased(40.0, 2.9, bar), "with and without a gap");
         assert!(!erased(40.0, 4.0, dirt) && !erased(40.0, 4.0, |_, _| false));
-        // Two strokes of a four that do not touch: half of a ring is none.
+        // Half a ring is not a ring: the strokes of a four may look like one.
         assert!(!erased(40.0, 1.6, bar));
     }
 }

@@ -1,9 +1,9 @@
-//! Searches for polarity, threshold, stroke width and strength of the ink.
+//! Searches for the polarity, threshold, stroke width and strength of ink.
 
-use super::contrast::{Contrast, DARKEST_BOARD, DARKEST_PAPER, percentile};
+use super::contrast::{Contrast, DARKEST_INVERTED_PAPER, DARKEST_PAPER, percentile};
 use super::parts::{self, Part, PartKind, Parts};
 use super::plane::Plane;
-use super::{rings, ruling};
+use super::{box_lines, rings};
 
 /// Radii of the closing to try, in pixels.
 const RADII: [usize; 9] = [2, 3, 5, 8, 12, 18, 27, 40, 60];
@@ -12,23 +12,23 @@ const STEP: f32 = 1.25;
 /// Lowest and highest threshold, of 255.
 const LOWEST: f32 = 8.0;
 const HIGHEST: f32 = 235.0;
-/// A threshold is at most this fraction of the strongest ink.
+/// A threshold is at most this fraction of the 80th percentile of the ink's strength.
 const HIGH: f32 = 0.75;
 /// Minimum threshold in standard deviations of the paper's noise.
 const ABOVE_NOISE: f32 = 4.0;
-/// Minimum strength of strong ink in standard deviations of the paper's noise.
+/// Minimum 80th percentile of the ink's strength in standard deviations of the paper's noise.
 const CLEAR: f32 = 6.5;
-/// Radius of the closing for measuring noise.
+/// Radius of the closing for measuring noise, in pixels.
 const NOISE_RADIUS: usize = 8;
-/// The smallest radius whose score is this fraction of the best is taken.
+/// The smallest radius whose score is at least this fraction of the best is chosen.
 const AS_GOOD: f32 = 0.88;
 /// Similarity from which results at two radii are considered equal.
 const STEADY: f32 = 0.9;
 /// Planes with more pixels are searched with fewer thresholds.
 const LARGE: usize = 300_000;
-/// Number of parts, the longest ones, that count in the score.
+/// Only this many parts, the longest ones, count in the score.
 const MAX_PARTS: usize = 10;
-/// With more noise than this the plane is blurred first.
+/// A plane with more noise than this (in units of strength, 0 to 255) is blurred first.
 const NOISY: f32 = 6.0;
 /// If the ink of one polarity is weaker than this fraction of the other's, it is grain.
 const WEAK: f32 = 0.3;
@@ -41,24 +41,28 @@ const WEAKEST: f32 = 0.55;
 const SUBSTANTIAL: f32 = 0.3;
 /// The lines of boxes are also searched for at this fraction of the threshold.
 const PALE_LINES: f32 = 0.5;
-/// When the threshold is lowered, the outline of the strokes may become shorter by this ratio; the
-/// second one if there are fewer specks, because holes in grainy strokes are filled.
+/// A lower threshold is accepted only if the length of the strokes is at least this multiple of the
+/// length at the best threshold.
 const SHORTER: f32 = 0.9;
+/// The same if the lower threshold gives fewer parts: it fills the holes of grainy strokes.
 const SHORTER_WITHOUT_GRAIN: f32 = 0.7;
-/// Ratios by which it may become longer and the strokes' area larger whatever else changes.
+/// A lower threshold is accepted if length and area of the strokes are at most these multiples of
+/// those at the best threshold.
 const LITTLE_LONGER: f32 = 1.35;
 const LITTLE_WIDER: f32 = 1.8;
-/// Limit of the ratio by which strokes may become longer if there are no new ones.
+/// A lower threshold is also accepted if it adds no strokes, their length is at most this multiple,
+/// and their area grows by at most `WIDER_THAN_LONGER` times the growth of their length.
 const LONGER: f32 = 2.5;
-/// And of the ratio by which their area grows faster than their length.
+/// Maximum growth of the strokes' area relative to the growth of their length.
 const WIDER_THAN_LONGER: f32 = 1.5;
-/// Fraction of a candidate's strongest ink that a more detailed one must reach.
+/// Fraction of a candidate's strength that a more detailed one must reach.
 const AS_STRONG: f32 = 0.9;
-/// A part's length counts up to this multiple of its width and height together: hatching is longer.
+/// The length of a part counts in the score up to this multiple of the sum of its width and height:
+/// only hatching is longer.
 const LONGEST: f32 = 1.5;
-/// Ink that covers more than this fraction of the picture is paper, and its score is multiplied by the
-/// second number.
+/// Ink that covers more than this fraction of the picture is probably paper.
 const MOST_COVERED: f32 = 0.6;
+/// Factor of its score.
 const COVERED: f32 = 0.1;
 /// Weight in the score of a part that is cut off by the picture's border.
 const DEEP: f32 = 0.35;
@@ -78,7 +82,7 @@ pub(super) struct InkCandidate {
     pub strongest: u8,
     /// Width of the strokes in pixels.
     pub stroke: f32,
-    /// The larger, the more likely.
+    /// Larger for more likely ink.
     pub score: f32,
     /// Number of ink pixels.
     pub area: f32,
@@ -88,10 +92,11 @@ pub(super) struct InkCandidate {
     pub ring: Option<Part>,
 }
 
-/// The parts at one threshold, and which of them may be strokes.
+/// The parts at one threshold, and those that may be strokes.
 #[derive(Clone, Debug)]
 pub(super) struct Strokes {
     pub parts: Parts,
+    /// Labels of the parts that may be strokes.
     pub kept: Vec<u32>,
     pub score: f32,
     /// The largest ring that was removed.
@@ -108,7 +113,7 @@ pub(super) fn find(plane: &Plane, radii: Option<&[usize]>) -> Vec<InkCandidate> 
         (Some(dark), Some(light)) => (dark, light),
         (dark, light) => return dark.or(light).into_iter().collect(),
     };
-    // The paper inside a ring is no ink.
+    // The paper inside a ring is not ink.
     let is_paper =
         |a: &InkCandidate, b: &InkCandidate| b.ring.is_some_and(|ring| ring.contains(&a.bounds));
     if is_paper(&dark, &light) || is_paper(&light, &dark) {
@@ -120,8 +125,8 @@ pub(super) fn find(plane: &Plane, radii: Option<&[usize]>) -> Vec<InkCandidate> 
     if weak(&dark, &light) || weak(&light, &dark) {
         return vec![if weak(&dark, &light) { light } else { dark }];
     }
-    // Of the strokes and the paper between strokes, the strokes are the narrower one, unless they
-    // are a hole in the other.
+    // Strokes are narrower than the paper between them, so the narrower candidate is first, unless
+    // it is a hole in the other or its score is much lower.
     let (narrow, wide) = if (dark.narrowest, -dark.score) <= (light.narrowest, -light.score) {
         (dark, light)
     } else {
@@ -133,7 +138,7 @@ pub(super) fn find(plane: &Plane, radii: Option<&[usize]>) -> Vec<InkCandidate> 
 
 /// Lower limit of the paper's shade.
 pub(super) fn darkest_paper(inverted: bool) -> u16 {
-    if inverted { DARKEST_BOARD } else { DARKEST_PAPER }
+    if inverted { DARKEST_INVERTED_PAPER } else { DARKEST_PAPER }
 }
 
 fn of_polarity(plane: &Plane, radii: &[usize], inverted: bool) -> Option<InkCandidate> {
@@ -147,11 +152,12 @@ fn of_polarity(plane: &Plane, radii: &[usize], inverted: bool) -> Option<InkCand
                 .filter(|found| f32::from(found.strongest) >= CLEAR * noise),
         );
     }
-    // A ring around writing, part of which a smaller closing misses, is not writing there either.
+    // At a smaller radius, part of a ring around writing may be missing, so that the ring is taken
+    // for ink: discard such candidates.
     if let Some(ring) = found.iter().filter_map(|found| found.ring).max_by_key(Part::longer_side) {
         found.retain(|found| found.ring.is_some() || !found.bounds.contains(&ring));
     }
-    // At the right radius the result is stable: the next radius gives the same.
+    // At the right radius the result is stable: the next radius gives about the same.
     let steady: Vec<f32> = (0..found.len())
         .map(|at| {
             let next = found.get(at + 1).map(|next| found[at].similarity(next));
@@ -216,7 +222,7 @@ fn at_radius(plane: &Plane, radius: usize, inverted: bool) -> Option<InkCandidat
     while threshold <= HIGHEST {
         let mut strokes = strokes(&contrast, threshold as u8);
         let (strongest, ..) = measure(&contrast, &strokes);
-        // Too close to the maximum, only fragments of strokes are left.
+        // At a threshold close to the maximum strength only fragments of strokes are left.
         if threshold > HIGH * f32::from(strongest) {
             strokes.score = 0.0;
         }
@@ -282,22 +288,23 @@ impl Strokes {
     }
 }
 
-/// Erases the lines of boxes within the picture that are found at a lower threshold, because they are
-/// paler than the writing. Returns whether there are any.
+/// Clears in `mask` the lines of boxes that are found only at this lower threshold, because they
+/// are paler than the writing. Boxes that reach the picture's border stay. Returns whether there
+/// are any.
 fn erase_pale_boxes(contrast: &Contrast, threshold: u8, mask: &mut [bool]) -> bool {
     let parts = Parts::above(contrast, threshold);
     if parts.list.len() > parts::MAX_PARTS {
         return false;
     }
     let mut left: Vec<bool> = contrast.strength.iter().map(|at| *at >= threshold).collect();
-    let erased = ruling::erase(&parts, &mut left, |part| part.at_border == 0);
+    let erased = box_lines::erase_box_lines(&parts, &mut left, |part| part.at_border == 0);
     if erased {
         mask.iter_mut().zip(left).for_each(|(ink, left)| *ink &= left);
     }
     erased
 }
 
-/// The parts above a threshold that may be strokes; printed lines are removed.
+/// The parts above a threshold that may be strokes, after the removal of printed lines and rings.
 pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
     let (width, height) = (contrast.width, contrast.height);
     let mut parts = Parts::above(contrast, threshold);
@@ -311,7 +318,7 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
     {
         parts = Parts::of(width, height, |at| mask[at]);
     }
-    if ruling::erase(&parts, &mut mask, |_| true) {
+    if box_lines::erase_box_lines(&parts, &mut mask, |_| true) {
         parts = Parts::of(width, height, |at| mask[at]);
     }
     let ring = rings::erase(&parts, &mut mask);
@@ -358,23 +365,24 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
     // Something that covers most of the picture, or of its border, is paper.
     let covered = area as f32 / (width * height) as f32;
     let border = at_border as f32 / (2 * (width + height)) as f32;
-    let paper =
+    let trust =
         (1.0 - border).max(0.0).powi(2) * if covered > MOST_COVERED { COVERED } else { 1.0 };
     // Grain consists of many small parts, writing of a few large ones.
     let small = parts.list.iter().zip(&kinds).filter(|(part, kind)| {
         **kind == PartKind::Speck || **kind == PartKind::Ink && part.outline < least
     });
     let small: usize = small.map(|(part, _)| part.area).sum();
-    let paper = paper * (area as f32 / (area + small).max(1) as f32).powi(2);
+    let trust = trust * (area as f32 / (area + small).max(1) as f32).powi(2);
     lengths.sort_by(|a, b| b.total_cmp(a));
     let all: f32 = lengths.iter().sum();
     let length: f32 = lengths.iter().take(MAX_PARTS).sum();
     let stroke = (area as f32 / all.max(1.0)).max(1.0);
-    let score = length * paper * f32::from(threshold).powf(1.5) / stroke.sqrt() / 200.0;
+    let score = length * trust * f32::from(threshold).powf(1.5) / stroke.sqrt() / 200.0;
     Strokes { parts, kept, score, ring }
 }
 
-/// For each part, the mean strength of its pixels above its mean: blurred edges do not count.
+/// For each part, the mean strength of those of its pixels that are at least as strong as its mean,
+/// which excludes blurred edges.
 fn strengths(contrast: &Contrast, parts: &Parts) -> Vec<f32> {
     let mean = |least: &[f32]| -> Vec<f32> {
         let mut sums = vec![(0.0_f32, 0.0_f32); parts.list.len()];
@@ -404,7 +412,7 @@ fn typical_stroke<'a>(parts: impl Iterator<Item = &'a Part>) -> f32 {
     middle.map_or(0.0, |(stroke, _)| *stroke)
 }
 
-/// Strength, stroke width and bounding box of the ink.
+/// 80th percentile of the strength, stroke width in pixels, and bounding box of the ink.
 fn measure(contrast: &Contrast, strokes: &Strokes) -> (u8, f32, Part) {
     let mut is_kept = vec![false; strokes.parts.list.len()];
     for &label in &strokes.kept {

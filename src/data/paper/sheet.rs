@@ -8,17 +8,18 @@ const THRESHOLDS: usize = 14;
 /// Minimum and maximum fraction of the picture that a sheet covers.
 const SMALLEST: f32 = 0.12;
 const LARGEST: f32 = 0.94;
-/// Minimum length of its edges, as a fraction of the picture's shorter side.
+/// Minimum length of a sheet's edges, as a fraction of the picture's shorter side.
 const SHORTEST: f32 = 0.25;
-/// Minimum overlap of the region and the quadrilateral, as a fraction of either.
+/// Minimum overlap of the region and the quadrilateral, as a fraction of the larger of the two.
 const FILLED: f32 = 0.94;
 /// Minimum fraction of the region that is paper rather than holes; excludes frames.
 const SOLID: f32 = 0.7;
-/// Minimum difference in shades between both sides of the edges.
+/// Minimum of the median difference in shade (0 to 255) between the two sides of the edges.
 const CONTRAST: f32 = 18.0;
-/// Minimum fraction of the edges with a difference of the same sign.
+/// Minimum fraction of the points along the edges whose difference has the sign of the median and
+/// is at least a third of `CONTRAST`.
 const EDGE: f32 = 0.85;
-/// Margin cut off along the edges, as a fraction of the sides.
+/// Margin that is cut off along the edges, as a fraction of the sheet's sides.
 const RIM: f32 = 0.015;
 
 /// Column and row.
@@ -26,12 +27,12 @@ type SheetPoint = [f32; 2];
 
 /// The perspective transform from a rectified sheet to the picture it was found in.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Straightening {
+pub struct Rectification {
     /// The homography, row-major, without its last element (1).
     by: [f32; 8],
 }
 
-impl Straightening {
+impl Rectification {
     /// The transform from a rectangle of this size to four corners: upper left, upper right, lower
     /// right, lower left (Heckbert, "Fundamentals of Texture Mapping", section 2.2.3).
     fn of(corners: [SheetPoint; 4], [width, height]: [f32; 2]) -> Self {
@@ -55,7 +56,7 @@ impl Straightening {
         self.by
     }
 
-    /// The inverse of [`Straightening::coefficients`].
+    /// The inverse of [`Rectification::coefficients`].
     #[must_use]
     pub fn from_coefficients(by: [f32; 8]) -> Self {
         Self { by }
@@ -77,8 +78,9 @@ impl Straightening {
     }
 }
 
-/// The rectified sheet and the transform back to `plane`; `small` is a small copy of `plane`.
-pub(super) fn straightened(plane: &Plane, small: &Plane) -> Option<(Plane, Straightening)> {
+/// The rectified sheet and the transform back to `plane`. It is searched for in `small`, a copy of
+/// `plane` of reduced size.
+pub(super) fn straightened(plane: &Plane, small: &Plane) -> Option<(Plane, Rectification)> {
     let corners = find(small)?;
     let scale =
         [plane.width as f32 / small.width as f32, plane.height as f32 / small.height as f32];
@@ -91,7 +93,7 @@ pub(super) fn straightened(plane: &Plane, small: &Plane) -> Option<(Plane, Strai
     let [a, b, c, d] = corners;
     let sides = [distance(a, b).max(distance(c, d)), distance(b, c).max(distance(d, a))];
     let [width, height] = sides.map(|side| side.round().max(8.0));
-    let straightening = Straightening::of(corners, [width, height]);
+    let straightening = Rectification::of(corners, [width, height]);
     let (wide, high) = (width as usize, height as usize);
     let shades = (0..wide * high).map(|at| {
         let centre = [(at % wide) as f32 + 0.5, (at / wide) as f32 + 0.5];
@@ -152,7 +154,7 @@ fn at_threshold(plane: &Plane, is_sheet: impl Fn(u8) -> bool) -> Option<(f32, [S
     Some((fit * contrast.min(60.0), from_upper_left(corners)))
 }
 
-/// The largest 4-connected region; `None` if much of it is on the picture's border.
+/// The largest 4-connected region; `None` if it includes at least 2.5 % of the picture's border.
 fn largest(plane: &Plane, is_sheet: impl Fn(u8) -> bool) -> Option<Vec<bool>> {
     let (width, height) = (plane.width, plane.height);
     let mut labels = vec![0_u32; width * height];
@@ -220,7 +222,7 @@ fn filled(region: &[bool], width: usize, height: usize) -> Vec<bool> {
 
 /// The convex hull of a region, clockwise on the screen (Andrew's monotone chain algorithm).
 fn hull(region: &[bool], width: usize) -> Vec<SheetPoint> {
-    // The ends of each row suffice.
+    // The first and the last pixel of each row suffice.
     let mut points: Vec<SheetPoint> = Vec::new();
     for (y, row) in region.chunks(width).enumerate() {
         let first = row.iter().position(|inside| *inside);
@@ -276,7 +278,7 @@ fn largest_quadrilateral(hull: &[SheetPoint]) -> Option<[SheetPoint; 4]> {
     best.map(|(_, corners)| corners)
 }
 
-/// Overlap of a region and a quadrilateral, as a fraction of the larger of both.
+/// Overlap of a region and a quadrilateral, as a fraction of the larger of the two.
 fn agreement(region: &[bool], width: usize, corners: [SheetPoint; 4], area: f32) -> f32 {
     let (mut both, mut inside_all) = (0_usize, 0_usize);
     for (at, is_region) in region.iter().enumerate() {
@@ -289,8 +291,8 @@ fn agreement(region: &[bool], width: usize, corners: [SheetPoint; 4], area: f32)
     (both as f32 / area).min(both as f32 / inside_all.max(1) as f32)
 }
 
-/// The median difference of the shades on both sides of the edges; `None` if the sign of the
-/// difference varies too much along the edges.
+/// The absolute value of the median difference of the shades on the two sides of the edges; `None`
+/// if it is too small or its sign varies too much along the edges.
 fn edge_contrast(plane: &Plane, corners: [SheetPoint; 4]) -> Option<f32> {
     let apart = (0.015 * plane.shorter_side() as f32).max(2.0);
     let mut differences = Vec::new();
@@ -315,7 +317,7 @@ fn edge_contrast(plane: &Plane, corners: [SheetPoint; 4]) -> Option<f32> {
         .then_some(middle.abs())
 }
 
-/// Rotates the order of the corners so that the upper left one is first.
+/// Rotates the order of the corners so that the upper left one (smallest x + y) is first.
 fn from_upper_left(corners: [SheetPoint; 4]) -> [SheetPoint; 4] {
     let first = (0..4)
         .min_by(|a, b| {
@@ -332,7 +334,7 @@ mod tests {
 
     /// Paper with a dark mark near its upper left corner, on a table.
     fn on_table(corners: [SheetPoint; 4], paper: u8, table: u8) -> Plane {
-        let back = Straightening::of(corners, [1.0, 1.0]);
+        let back = Rectification::of(corners, [1.0, 1.0]);
         let mark: Vec<SheetPoint> = (0..400)
             .map(|at| back.place([0.2 + (at % 20) as f32 / 200.0, 0.2 + (at / 20) as f32 / 200.0]))
             .collect();

@@ -77,7 +77,7 @@ impl Sheet {
     }
 
     #[track_caller]
-    fn is_found(&self, what: &str) {
+    fn assert_found(&self, what: &str) {
         let found = ink_of(self.plane()).unwrap_or_else(|error| panic!("{what}: {error:?}"));
         let agreement = self.agreement(&found[0]);
         assert!(agreement > 0.8, "{what}: agreement {agreement:.2}");
@@ -90,11 +90,11 @@ fn plain() -> Sheet {
 
 #[test]
 fn both_polarities_and_all_pen_widths_are_found() {
-    plain().written(0.1).is_found("dark on light");
-    Sheet::new(0.15, 9.0).written(0.9).is_found("light on dark");
-    Sheet::new(0.8, 9.0).written(0.5).is_found("a pencil");
-    Sheet::new(0.9, 4.0).written(0.1).is_found("a thin pen");
-    Sheet::new(0.9, 22.0).written(0.1).is_found("a thick pen");
+    plain().written(0.1).assert_found("dark on light");
+    Sheet::new(0.15, 9.0).written(0.9).assert_found("light on dark");
+    Sheet::new(0.8, 9.0).written(0.5).assert_found("a pencil");
+    Sheet::new(0.9, 4.0).written(0.1).assert_found("a thin pen");
+    Sheet::new(0.9, 22.0).written(0.1).assert_found("a thick pen");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn frames_and_corners_are_not_ink() {
                     && y < HEIGHT as f32 - frame;
                 if inside { light } else { shade }
             });
-            framed.is_found(&format!("a frame of {frame} pixels and shade {shade}"));
+            framed.assert_found(&format!("a frame of {frame} pixels and shade {shade}"));
         }
     }
     for shade in [0.0, 1.0] {
@@ -117,19 +117,19 @@ fn frames_and_corners_are_not_ink() {
             let outside = dx < 30.0 && dy < 30.0 && (30.0 - dx).hypot(30.0 - dy) > 30.0;
             if outside { shade } else { light }
         });
-        rounded.is_found("rounded corners");
+        rounded.assert_found("rounded corners");
     }
 }
 
 #[test]
 fn a_sheet_on_a_table_is_found() {
-    for (table, lean) in [(0.15, 0.0), (0.25, 0.2), (1.0, 0.0), (1.0, 0.15)] {
+    for (table, skew) in [(0.15, 0.0), (0.25, 0.2), (1.0, 0.0), (1.0, 0.15)] {
         let on_table = Sheet::new(0.7, 9.0).written(0.1).map(|x, y, light| {
-            let (left, top) = (40.0 + lean * y * 0.3, 30.0 + lean * x * 0.3);
-            let inside = x > left && x < 205.0 - lean * y * 0.2 && y > top && y < 170.0;
+            let (left, top) = (40.0 + skew * y * 0.3, 30.0 + skew * x * 0.3);
+            let inside = x > left && x < 205.0 - skew * y * 0.2 && y > top && y < 170.0;
             if inside { light } else { table }
         });
-        on_table.noise(3.0).is_found(&format!("a table of shade {table}"));
+        on_table.noise(3.0).assert_found(&format!("a table of shade {table}"));
     }
 }
 
@@ -139,18 +139,18 @@ fn ruling_and_boxes_are_not_ink() {
         let ruled = plain().map(|_, y, light| {
             light - if (y - 9.0).rem_euclid(22.0) < 1.5 { 0.8 * strength } else { 0.0 }
         });
-        ruled.written(0.1).noise(2.0).is_found(&format!("ruled at {strength}"));
+        ruled.written(0.1).noise(2.0).assert_found(&format!("ruled at {strength}"));
         let squared = plain().map(|x, y, light| {
             let line = (x - 5.0).rem_euclid(20.0) < 1.5 || (y - 9.0).rem_euclid(20.0) < 1.5;
             light - if line { 0.8 * strength } else { 0.0 }
         });
-        squared.written(0.1).is_found(&format!("squared at {strength}"));
+        squared.written(0.1).assert_found(&format!("squared at {strength}"));
     }
     let dotted = plain().map(|x, y, light| {
         let off = (x.rem_euclid(16.0) - 8.0).hypot(y.rem_euclid(16.0) - 8.0);
         light - if off < 1.5 { 0.4 } else { 0.0 }
     });
-    dotted.written(0.1).is_found("dotted");
+    dotted.written(0.1).assert_found("dotted");
     // A box around the digit, and one whose side crosses the digit.
     for left in [70.0, 105.0] {
         let boxed = plain().map(|x, y, light| {
@@ -158,7 +158,7 @@ fn ruling_and_boxes_are_not_ink() {
             let within = x > left + 2.0 && x < 188.0 && y > 52.0 && y < 153.0;
             if inside && !within { 0.2 } else { light }
         });
-        boxed.written(0.1).is_found(&format!("a box from {left}"));
+        boxed.written(0.1).assert_found(&format!("a box from {left}"));
     }
     let cells = plain().map(|x, y, light| {
         let row = y > 50.0 && y < 155.0;
@@ -166,7 +166,7 @@ fn ruling_and_boxes_are_not_ink() {
         let along = (y - 50.0).abs() < 1.1 || (y - 155.0).abs() < 1.1;
         if across || along { 0.3 } else { light }
     });
-    cells.written(0.1).is_found("cells");
+    cells.written(0.1).assert_found("cells");
 }
 
 #[test]
@@ -174,31 +174,31 @@ fn shadows_are_not_ink() {
     for soft in [0.5, 4.0, 25.0] {
         let edge = |x: f32, y: f32| 1.0 / (1.0 + ((100.0 - x - 0.4 * (y - 100.0)) / soft).exp());
         let shadow = plain().written(0.1).map(|x, y, light| light * (1.0 - 0.45 * edge(x, y)));
-        shadow.noise(2.0).is_found(&format!("a shadow with an edge of {soft}"));
+        shadow.noise(2.0).assert_found(&format!("a shadow with an edge of {soft}"));
     }
     let glare = Sheet::new(0.7, 9.0).written(0.1).map(|x, y, light| {
         light + 0.3 * (-((x - 150.0).powi(2) + (y - 60.0).powi(2)) / 1800.0).exp()
     });
-    glare.is_found("glare");
+    glare.assert_found("glare");
     let fold = plain().written(0.1).map(|x, _, light| {
         let crease = 0.2 * (-((x - 128.0) / 1.2).powi(2)).exp();
         light * (if x > 128.0 { 0.85 } else { 1.0 } - crease)
     });
-    fold.is_found("a fold");
+    fold.assert_found("a fold");
     let slope = plain().written(0.1).map(|x, _, light| light * (0.4 + 0.6 * x / WIDTH as f32));
-    slope.is_found("light from a side");
+    slope.assert_found("light from a side");
 }
 
 #[test]
 fn noise_and_dirt_are_not_ink() {
-    plain().written(0.1).noise(28.0).is_found("much noise");
-    Sheet::new(0.27, 9.0).written(0.07).noise(7.0).is_found("a dark webcam");
+    plain().written(0.1).noise(28.0).assert_found("much noise");
+    Sheet::new(0.27, 9.0).written(0.07).noise(7.0).assert_found("a dark webcam");
     let dirt = plain().written(0.1).map(|x, y, light| {
         let blot = (x - 3.0).hypot(y - 150.0) < 16.0 || (x - 220.0).hypot(y - 198.0) < 10.0;
         let speck = (x - 40.0).hypot(y - 40.0) < 1.5 || (x - 200.0).hypot(y - 90.0) < 1.5;
         if blot || speck { 0.05 } else { light }
     });
-    dirt.is_found("dirt at the edge");
+    dirt.assert_found("dirt at the edge");
 }
 
 /// Crops a picture.

@@ -5,24 +5,24 @@ use super::parts::{Part, Parts};
 use super::plane::Plane;
 use crate::picture::Picture;
 
-/// Minimum difference of ink and paper in shades.
+/// Minimum difference between the mean shades (0 to 255) of ink and paper.
 const CONTRAST: f32 = 40.0;
-/// The digit reaches each side of the picture within this fraction of its size.
+/// Maximum distance of the digit from each side of the picture, as a fraction of its size.
 const NEAR: f32 = 0.04;
 /// Maximum fraction of the border that the digit covers; a frame covers more.
 const BORDER: f32 = 0.62;
 /// Maximum fraction of the picture that the digit covers.
 const AREA: f32 = 0.85;
-/// Minimum fraction of all ink that belongs to the digit.
+/// Minimum fraction of all pixels of ink that belong to the digit.
 const MAIN: f32 = 0.85;
-/// Pixels with at least this fraction of the contrast are ink.
+/// Pixels with at least this fraction of that difference from paper are kept as ink.
 const EDGE: f32 = 0.3;
-/// Maximum width of the edges in pixels. Strokes have sharper ones than light that falls off towards
-/// the corners of a picture.
+/// Maximum width of the digit's edges in pixels. The edges of strokes are sharper than the fall-off
+/// of light towards the corners of a picture.
 const SOFT: f32 = 5.0;
 
-/// The digit that fills the picture, and the width of its strokes; `None` if the picture is not
-/// cropped tightly around one.
+/// The digit that fills the picture, and the width of its strokes in pixels; `None` if the picture
+/// is not cropped tightly around one.
 pub(super) fn whole(plane: &Plane) -> Option<(Picture, f32)> {
     let threshold = otsu(plane)?;
     let dark = of_polarity(plane, threshold, true);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn light_that_falls_off_towards_the_corners_is_no_digit() {
+    fn light_that_falls_off_towards_the_corners_is_not_a_digit() {
         // The bright middle of the picture is an ellipse that reaches all sides.
         let light = |x: usize, y: usize| {
             let square = |at: usize, size: f32| (at as f32 / (size / 2.0) - 1.0).powi(2);

@@ -1,4 +1,5 @@
-//! Hyper-parameter search, grid or random (section 3.5), described by the `[search]` table of a spec.
+//! Hyper-parameter search, grid or random (section 3.5), described by the `[search]` table of a
+//! spec.
 
 mod axis;
 mod runner;

@@ -30,8 +30,8 @@ pub struct SearchResult {
 }
 
 /// Trains every point, `workers` in parallel with one thread each, and passes each result to
-/// `done`. Returns all rows, sorted by descending validation accuracy. Setting `stop` stops the
-/// current runs and ends the search.
+/// `done`. Returns all results, sorted by descending validation (or else test) accuracy. Setting
+/// `stop` stops the current runs and ends the search.
 pub fn run(
     points: &[SearchPoint],
     data: &Arc<Dataset>,

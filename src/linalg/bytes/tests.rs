@@ -8,7 +8,7 @@ use super::*;
 use ndarray::{Array2, s};
 
 #[test]
-fn bytes_represent_the_numbers_of_a_scaled_batch() {
+fn byte_values_equal_the_values_of_a_dense_batch() {
     for byte in 0..=255_u8 {
         let scaled = Real::from(byte) * Real::from(255_u8).recip();
         assert_eq!(NUMBERS[usize::from(byte)].to_bits(), scaled.to_bits());

@@ -42,7 +42,7 @@ fn patches_of_any_size_times_any_number_of_columns() {
     }
 }
 
-/// So that a run continues identically on another machine.
+/// A run that is resumed on another machine must continue with identical results.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn wide_vectors_add_in_the_same_order_as_narrow_ones() {

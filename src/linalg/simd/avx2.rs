@@ -39,13 +39,13 @@ impl Avx2 {
         found.then_some(Self(()))
     }
 
-    /// A processor with AVX-512 has AVX2.
+    /// [`super::Avx512::detect`] detects AVX2 as well.
     pub(super) fn of(_: super::Avx512) -> Self {
         Self(())
     }
 }
 
-/// A register.
+/// A 256-bit register.
 #[derive(Clone, Copy)]
 pub(crate) struct Ymm(pub(super) Raw);
 

@@ -49,12 +49,13 @@ impl Avx512 {
     }
 }
 
-/// A register.
+/// A 512-bit register.
 #[derive(Clone, Copy)]
 pub(crate) struct Zmm(Raw);
 
-/// A register of which only the first half is used. Were it a register of 256 bits, the compiler would
-/// copy a number by which both kinds are multiplied twice, and the copy takes the place of an addition.
+/// A 512-bit register of which only the lower half is used. With a 256-bit register, the compiler
+/// would broadcast a common factor twice, once for each width, and the second broadcast would take
+/// an execution slot from the multiply-adds.
 #[derive(Clone, Copy)]
 pub(crate) struct LowHalf(Raw);
 
@@ -130,7 +131,8 @@ impl LowHalf {
         Ymm(unsafe { low(self.0) })
     }
 
-    /// Private: the vector may have been created from a token for AVX2.
+    /// Private, because `half` may have been created from an AVX2 token, which does not prove
+    /// AVX-512.
     #[inline(always)]
     fn widened(half: Ymm) -> Self {
         Self(unsafe { widen(half.0) })

@@ -7,7 +7,7 @@ use ndarray::{Array2, s};
 
 const SAMPLES: usize = 7;
 const ROWS: usize = 5;
-/// Offsets at every strip width, with a remainder.
+/// Layer widths from part of a vector to several strips, with and without a remainder.
 pub(in crate::linalg) const UNITS: [usize; 12] = [1, 7, 8, 9, 16, 23, 30, 41, 100, 201, 333, 1000];
 
 /// The rows of an array, copied in strips.
@@ -34,9 +34,9 @@ fn rows_are_accumulated_over_a_range_of_columns() {
             let mut buffer = AlignedBuffer::default();
             let values = weights.as_slice().unwrap();
             let next = RowPrefetch { values, stride: units, first };
-            let as_they_lie = Strips::of_rows(values, first, units - first);
+            let uncopied = Strips::of_rows(values, first, units - first);
             let jobs = [
-                (sparse(x.view(), units), as_they_lie),
+                (sparse(x.view(), units), uncopied),
                 (sparse(x.view(), STRIP_PITCH), copied(&weights, first..units, &mut buffer)),
             ];
             for (rows, strips) in &jobs {
@@ -108,7 +108,7 @@ fn products_are_added_to_decayed_weights() {
 
 #[test]
 fn outer_products_are_added_to_decayed_weights() {
-    // Five rows: four at a time, and one that is left.
+    // Five rows are a block of four and a single row.
     for (units, inputs) in UNITS.into_iter().zip([5, 4, 3].into_iter().cycle()) {
         let (x, delta) = (array(SAMPLES, inputs, 8), array(SAMPLES, units, 9));
         let mut buffer = AlignedBuffer::default();
@@ -139,7 +139,7 @@ fn the_lanes_of_a_vector_are_summed() {
     assert!(VectorPair(Portable).load(&values).sum() == expected);
 }
 
-/// So that a run continues identically on another machine.
+/// A run that is resumed on another machine must continue with identical results.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn every_vector_width_gives_identical_bits() {

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
+/// Length of the log's header in bytes.
 const HEADER: usize = 32;
+/// Length of the header of a frame in bytes; a page follows.
 const FRAME: usize = 24;
 
 /// The newest committed version of each page in a log; empty if the log is invalid.
@@ -25,7 +27,7 @@ pub fn pages(log: &[u8], page_size: usize) -> HashMap<u32, Vec<u8>> {
     for frame in log[HEADER..].chunks_exact(FRAME + page_size) {
         let (head, page) = frame.split_at(FRAME);
         sums = checksum(checksum(sums, &head[..8], big_endian), page, big_endian);
-        // Frames of an earlier checkpoint have other salts.
+        // Frames left from before the last checkpoint have other salts.
         if head[8..16] != header[16..24] || sums != (four(head, 16), four(head, 20)) {
             break;
         }

@@ -22,17 +22,18 @@ pub struct Database {
     tables: Vec<SqliteTable>,
 }
 
-/// The magic number.
+/// The first bytes of a database.
 pub const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// Limits for the depth of trees and the length of payloads; anything beyond is damage.
+/// Maximum depth of a tree; more is damage.
 const DEEPEST: usize = 32;
+/// Maximum length of a payload in bytes; more is damage.
 const LONGEST_PAYLOAD: usize = 64 << 20;
 
 impl Database {
     /// Opens a database with its write-ahead log, if any.
     ///
     /// # Errors
-    /// Why the bytes are not a database that can be read.
+    /// If the bytes are not a database that can be read; the message says why.
     pub fn new(bytes: Vec<u8>, log: Option<&[u8]>) -> Result<Self, String> {
         if bytes.len() < 100 || !bytes.starts_with(MAGIC) {
             return Err("it is not an SQLite database".to_owned());
@@ -78,10 +79,10 @@ impl Database {
         self.tables.iter().any(|known| known.name == table)
     }
 
-    /// Calls `visit` with each row of a table, in insertion order. A missing table has no rows.
+    /// Calls `visit` with each row of a table, in order of row ids. A missing table has no rows.
     ///
     /// # Errors
-    /// Where the database is damaged; the rows before that were visited.
+    /// If the database is damaged; the rows before the damage were visited.
     pub fn rows(&self, table: &str, visit: &mut dyn FnMut(&SqliteRow<'_>)) -> Result<(), String> {
         let Some(table) = self.tables.iter().find(|known| known.name == table) else {
             return Ok(());
@@ -114,7 +115,7 @@ impl Database {
             visited += 1;
             if depth > DEEPEST || visited > self.bytes.len() / self.page_size + self.newer.len() + 1
             {
-                return Err("its tree of pages is endless".to_owned());
+                return Err("its tree of pages has a cycle or is too deep".to_owned());
             }
             let page = self.page(number)?;
             let start = if number == 1 { 100 } else { 0 };

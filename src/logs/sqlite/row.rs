@@ -114,7 +114,7 @@ fn signed(bytes: &[u8]) -> i64 {
     bytes.iter().fold(first, |value: i64, &byte| value << 8 | i64::from(byte))
 }
 
-/// SQLite's variable-length number: seven bits per byte, high ones first; the ninth byte has eight.
+/// SQLite's varint: seven bits per byte, most significant first; the ninth byte has eight.
 pub(super) fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for index in 0..9 {

@@ -6,10 +6,10 @@ use crate::logs::value::LogValue;
 use crate::logs::wire::{Field, ProtobufFields, varint};
 use std::collections::HashMap;
 
-/// Decodes events; remembers the metadata of the first value of each tag.
+/// Decodes events. Writers give the plugin only with the first value of each tag, so it is stored.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// The plugin named in a tag's metadata.
+    /// The plugin of each tag, from the metadata of its first value.
     plugins: HashMap<Vec<u8>, Plugin>,
 }
 
@@ -160,8 +160,8 @@ impl Decoder {
     }
 }
 
-/// Decodes an event with one old-style scalar whose fields are in the usual order: time, step, and
-/// a summary of one value with a tag and a number. `None` for other events, which are decoded field
+/// Decodes an event with one `simple_value` whose fields are in the usual order: time, step, and a
+/// summary of one value with a tag and a number. `None` for other events, which are decoded field
 /// by field.
 fn plain_scalar(data: &[u8]) -> Option<(EventTime, &str, f32)> {
     let (time, mut rest) = data.strip_prefix(&[0x09])?.split_first_chunk::<8>()?;
@@ -224,8 +224,8 @@ fn tensor_value(
     }
 }
 
-/// The buckets of a `HistogramProto`: upper limits and counts. The outermost limits are those of
-/// the values, if known.
+/// The buckets of a `HistogramProto`, which has upper limits and counts. The outermost limits are
+/// the minimum and maximum of the values, if known.
 fn old_histogram(bytes: &[u8]) -> Vec<HistogramBucket> {
     let (mut least, mut greatest) = (f64::NAN, f64::NAN);
     let (mut limits, mut counts) = (Vec::new(), Vec::new());

@@ -11,8 +11,8 @@ use std::ops::Range;
 const HEADER: usize = 12;
 /// Bytes after the data: its checksum.
 const FOOTER: usize = 4;
-/// Maximum length of a record; more is damage, even with a correct checksum.
-const ABSURD: u64 = 1 << 32;
+/// A length of this many bytes or more is damage, even with a correct checksum.
+const IMPLAUSIBLE: u64 = 1 << 32;
 
 /// Reads an event file. A record with a wrong checksum is skipped with a warning. If a length is
 /// damaged, reading continues at the next complete record with correct checksums; until there is
@@ -27,7 +27,7 @@ pub struct EventFileReader {
     holes: Vec<Range<u64>>,
 }
 
-/// The start of some bytes.
+/// The result of parsing the record at the start of some bytes.
 enum RecordFrame<'a> {
     Record(&'a [u8]),
     /// More bytes are needed to decide.
@@ -134,7 +134,7 @@ fn frame(bytes: &[u8]) -> RecordFrame<'_> {
     }
     // `length` holds 8 bytes.
     let length = u64::from_le_bytes(length.try_into().unwrap_or_default());
-    if length >= ABSURD {
+    if length >= IMPLAUSIBLE {
         return RecordFrame::BadLength;
     }
     if length > LONGEST_RECORD as u64 {
@@ -161,7 +161,7 @@ fn masked(bytes: &[u8]) -> u32 {
 
 /// Whether a file starts like an event file: with a record whose length has a correct checksum.
 #[must_use]
-pub fn starts_like_one(head: &[u8]) -> bool {
+pub fn has_magic(head: &[u8]) -> bool {
     head.len() >= HEADER && masked(&head[..8]) == number(&head[8..HEADER])
 }
 

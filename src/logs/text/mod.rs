@@ -17,7 +17,7 @@ pub use utf16::Utf16;
 
 use super::columns;
 use super::json;
-use super::jsonl::Rows;
+use super::jsonl::ObjectRows;
 use super::lines::LONGEST_LINE;
 use super::number;
 use super::record::{LogReader, LogRecord, Sink};
@@ -33,9 +33,9 @@ pub struct Text {
     offset: u64,
     steps: Steps,
     tables: Tables,
-    rows: Rows,
-    /// A dictionary without a step, until a bar gives the step, and its time.
-    waiting: Option<(LogValue, f64)>,
+    rows: ObjectRows,
+    /// A dictionary without a step, kept until a bar gives the step, and the time of its line.
+    pending: Option<(LogValue, f64)>,
     /// Number of rows so far for each name without any step.
     counts: HashMap<String, i64>,
     /// The last value of each metric of a bar, because redraws repeat them.
@@ -114,8 +114,8 @@ impl Text {
             }
             // A line without a step is only used if its names are those of metrics.
             let names_one = || steps::is_metric(pair.name, known) && (pair.joined || all_pairs);
-            let says = place.is_some() || names_one();
-            if says {
+            let is_used = place.is_some() || names_one();
+            if is_used {
                 let mean = format!("{} (avg)", pair.name);
                 let name = if pair.mean { &mean } else { pair.name };
                 let value = pair.total.map_or(pair.value, |total| pair.value / total);
@@ -149,7 +149,7 @@ impl Text {
         let (step, progress) = self.steps.bar(bar.label, bar.done, bar.total);
         if let Some((done, total)) = progress {
             sink.record(LogRecord::Progress { done, total });
-            if self.waiting.is_some() {
+            if self.pending.is_some() {
                 self.flush(sink);
             }
         }
@@ -172,7 +172,8 @@ impl Text {
         }
         let step = self.steps.epoch();
         for &(name, value) in &bar.metrics {
-            // The last redraw of an epoch adds to the previous one.
+            // The completed bar is redrawn with further metrics, such as those of validation: only
+            // these are recorded.
             if self.drawn.get(name).is_some_and(|&(at, _)| at == step)
                 || self.drawn.len() > MAX_NAMES
             {
@@ -193,7 +194,7 @@ impl Text {
             return;
         }
         self.flush(sink);
-        self.waiting = Some((object, wall_time));
+        self.pending = Some((object, wall_time));
         if !self.steps.has_bar() {
             self.flush(sink);
         }
@@ -201,7 +202,7 @@ impl Text {
 
     /// Records the pending dictionary at the step of the bar, or at the row number of each name.
     fn flush(&mut self, sink: &mut dyn Sink) {
-        let Some((object, wall_time)) = self.waiting.take() else { return };
+        let Some((object, wall_time)) = self.pending.take() else { return };
         let bar = self.steps.bar_step();
         object.leaves("/", true, &mut |name, leaf| {
             let Some(value) = leaf.number() else { return };
@@ -255,7 +256,7 @@ pub fn recognise(head: &str) -> Option<String> {
     (values > 0).then(|| format!("printed values of {}", names.join(", ")))
 }
 
-/// Converts a printed step.
+/// Converts a printed step; 0 if it does not fit.
 fn whole(number: f64) -> i64 {
     number::to_step(number).unwrap_or(0)
 }
@@ -340,14 +341,14 @@ mod tests {
         let steps = ["step: 45", "step: 90", "step: 180"];
         assert_eq!(found.len(), 3);
         assert!(found.iter().zip(steps).all(|(scalar, step)| scalar.contains(step)), "{found:?}");
-        // The numbers of a label that are none of metrics.
+        // Numbers in a label that are not values of metrics.
         let text = "Validation DataLoader 0: 100%|##| 9/9 [00:01<00:00,  9.9it/s]\n\
                     Fetching 5 files: 100%|##| 5/5 [00:01<00:00,  9.9it/s]\n";
         assert_eq!(scalars(text), Vec::<String>::new());
     }
 
     #[test]
-    fn names_with_nan_are_no_values() {
+    fn nan_in_a_name_is_not_a_value() {
         let text = "step: 1 | loss: nan | nan values: 7 |\nstep 2 loss nan acc 0.5\n";
         let found = scalars(text);
         let expected = ["\"loss\"", "\"nan values\"", "\"loss\"", "\"acc\""];

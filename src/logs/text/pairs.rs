@@ -8,16 +8,18 @@ pub struct NamedNumber<'a> {
     pub value: f64,
     /// The total in `3/10`.
     pub total: Option<f64>,
-    /// Whether a `=` or `:` was between the name and the number.
+    /// Whether `=`, `:` or the border of a table's cell was between the name and the number.
     pub joined: bool,
     /// Whether it was in parentheses after another number: a running mean.
     pub mean: bool,
-    /// Whether it was alone in square brackets, or before a colon at the start of the line.
+    /// Whether it may be the number of the line: alone in square brackets, or before a colon at the
+    /// start.
     pub numbers_line: bool,
 }
 
-/// Maximum length of a name, in characters and words.
+/// Maximum length of a name in bytes.
 const LONGEST_NAME: usize = 64;
+/// Maximum number of words of a name.
 const MAX_WORDS: usize = 3;
 /// Maximum number of pairs in a line.
 const MAX_PAIRS: usize = 256;
@@ -60,7 +62,7 @@ pub fn find(line: &str) -> Vec<NamedNumber<'_>> {
         }
         let is_percent = line[end..].starts_with('%');
         end += unit(&line[end..]);
-        end += unit_behind_blank(&line[end..]);
+        end += unit_after_blank(&line[end..]);
         let text = &line[from..at];
         let in_parentheses = text.trim() == "(" && from > 0;
         let after = &line[end..];
@@ -202,7 +204,7 @@ fn with_thousands(text: &str, length: usize) -> Option<(f64, usize)> {
 
 /// The length of a blank and a unit at the start, if followed by the end of a field: ` ms |`, `
 /// tok/s`.
-fn unit_behind_blank(text: &str) -> usize {
+fn unit_after_blank(text: &str) -> usize {
     let Some(rest) = text.strip_prefix(' ') else { return 0 };
     let length = unit(rest);
     let after = rest[length..].trim_start();
@@ -241,7 +243,7 @@ fn unit(text: &str) -> usize {
     }
 }
 
-/// The name at the end of the text before a number, and whether a sign joins them.
+/// The name at the end of the text before a number, and [`NamedNumber::joined`].
 fn name_of(text: &str, is_table: bool) -> (&str, bool) {
     let mut text = text.trim_end();
     text = text.strip_suffix(['[', '(']).unwrap_or(text).trim_end();

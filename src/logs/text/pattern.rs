@@ -18,6 +18,8 @@ pub struct PatternText {
 }
 
 impl PatternText {
+    /// Compiles a pattern.
+    ///
     /// # Errors
     /// If the pattern is not a regular expression or has no named group.
     pub fn new(pattern: &str) -> Result<Self, String> {

@@ -2,7 +2,7 @@
 
 use crate::logs::number;
 
-/// Names of levels.
+/// Names of log levels.
 const LEVELS: [&str; 12] = [
     "INFO", "WARNING", "WARN", "DEBUG", "ERROR", "CRITICAL", "TRACE", "SUCCESS", "FATAL", "NOTICE",
     "I", "W",
@@ -27,9 +27,9 @@ pub fn split(line: &str) -> (&str, Option<f64>) {
         }
         // `[06/01 12:00:00 d2.utils.events]:` and `I0101 12:00:00.5 140 train.py:200]`.
         if let Some((inside, after)) = bracket(rest)
-            && let Some((_, behind_day)) = inside.split_once(' ')
+            && let Some((_, after_day)) = inside.split_once(' ')
             && is_day(inside.split(' ').next().unwrap_or_default())
-            && clock(behind_day).is_some()
+            && clock(after_day).is_some()
         {
             rest = after;
         } else if let Some(after) = absl(rest) {
@@ -45,7 +45,7 @@ pub fn split(line: &str) -> (&str, Option<f64>) {
             break;
         }
     }
-    (behind_level(rest), time)
+    (after_level(rest), time)
 }
 
 /// The content of a bracket at the start, and the text after it.
@@ -133,20 +133,21 @@ fn absl(text: &str) -> Option<&str> {
     place.ends_with(|c: char| c.is_ascii_digit()).then_some(message)
 }
 
-/// The text after a level near the start and the code location (`name:function:42 -`) after it.
-fn behind_level(text: &str) -> &str {
+/// The text after a log level near the start and the code location (`name:function:42 -`) after it;
+/// the whole text if there is no level.
+fn after_level(text: &str) -> &str {
     let mut start = 0;
     for word in text.split_inclusive([' ', '|', ':', ']', '[', '\t']) {
         let bare = word.trim_end_matches([' ', '|', ':', ']', '[', '\t']);
         if start > FARTHEST_LEVEL {
             break;
         }
-        // A single letter may be anything.
+        // A single letter need not be a level.
         if bare.len() > 1 && LEVELS.contains(&bare) {
             let rest =
                 text[start + word.len()..].trim_start_matches([' ', '|', ':', ']', '-', '\t']);
             let is_python = word.ends_with(':');
-            return behind_place(if is_python { behind_logger(rest) } else { rest });
+            return after_location(if is_python { after_logger(rest) } else { rest });
         }
         start += word.len();
     }
@@ -154,7 +155,7 @@ fn behind_level(text: &str) -> &str {
 }
 
 /// The text after the logger's name in Python's default format, `INFO:root:message`.
-fn behind_logger(text: &str) -> &str {
+fn after_logger(text: &str) -> &str {
     let Some((name, message)) = text.split_once(':') else { return text };
     let is_name = !name.is_empty()
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'));
@@ -164,7 +165,7 @@ fn behind_logger(text: &str) -> &str {
 }
 
 /// The text after `module:function:42 - ` or `file.py:42 - `.
-fn behind_place(text: &str) -> &str {
+fn after_location(text: &str) -> &str {
     let Some((place, rest)) = text.split_once(" - ") else { return text };
     let line = place.rsplit(':').next().unwrap_or_default();
     let is_place = place.contains(':')

@@ -22,13 +22,14 @@ pub struct Steps {
     from_zero: bool,
     /// The last epoch and step of a line that contained both.
     last: Option<(i64, i64)>,
-    /// The steps of earlier epochs, and the distance between the last two lines of an epoch.
+    /// Number of steps of earlier epochs.
     before: i64,
+    /// Number of steps between the last two lines of an epoch.
     stride: i64,
     /// Whether steps continue over epochs rather than restarting in each.
-    goes_on: bool,
+    is_cumulative: bool,
     bars: HashMap<String, BarCount>,
-    /// The bar with the most units, which is that of the training.
+    /// Step and number of units of the bar with the most units, which is that of the training.
     main: Option<(i64, i64)>,
     known: bool,
 }
@@ -198,9 +199,9 @@ impl Steps {
         let (done, total) = match (place.epoch, place.step) {
             (Some((epoch, epochs)), Some((step, Some(each)))) if each > 0 && step <= each => {
                 let earlier = self.last.filter(|(last_epoch, _)| epoch > *last_epoch);
-                self.goes_on |= earlier.is_some_and(|(_, last_step)| step > last_step);
+                self.is_cumulative |= earlier.is_some_and(|(_, last_step)| step > last_step);
                 self.last = Some((epoch, step));
-                if self.goes_on {
+                if self.is_cumulative {
                     self.step = step;
                     (step, Some(each))
                 } else {
@@ -235,7 +236,7 @@ impl Steps {
             } else if epoch < last_epoch {
                 self.before = 0;
             } else if step <= last_step {
-                // Counted from 0, the last line is a stride before the end of its epoch.
+                // If steps start at 0, the last line is one stride before the end of its epoch.
                 let rest = if step == 0 { self.stride } else { 0 };
                 self.before = self.before.saturating_add(last_step).saturating_add(rest);
             }
@@ -299,7 +300,7 @@ impl Steps {
         (step, Some((step.max(0).cast_unsigned(), all.max(0).cast_unsigned())))
     }
 
-    /// Counts on if a bar with the same label restarts.
+    /// The number of units completed by this bar and by earlier ones with the same label.
     fn count(&mut self, label: &str, done: i64, size: Option<i64>) -> i64 {
         // Bars of training and evaluation may have no label.
         let key = format!("{label}/{}", size.unwrap_or(0));

@@ -70,7 +70,7 @@ impl Tables {
                 block.add(cells);
                 return TableLine::Part;
             }
-            // Other text between the dashes.
+            // Other text ends the block.
             self.block = None;
         }
         if let Some(header) = header(line) {
@@ -80,8 +80,8 @@ impl Tables {
         self.row(line).map_or(TableLine::Other, TableLine::Row)
     }
 
-    /// A row below the last header: a number or other value for each column, of which the step is a
-    /// whole number or fraction (`2/10`).
+    /// A row below the last header: a number or other text for each column; the step must be a
+    /// whole number or a fraction (`2/10`).
     pub fn row(&self, line: &str) -> Option<TableRow> {
         if self.header.is_empty() {
             return None;

@@ -5,7 +5,7 @@ use crate::data::augment::{ImageTransform, SHIFTS};
 use crate::model::evaluator::Evaluator;
 use crate::model::metrics::{EvaluationSums, Scorer};
 use crate::nn::{Network, Real};
-use crate::protocol::NO_ANSWER;
+use crate::protocol::NO_PREDICTION;
 use crate::spec::Readout;
 use ndarray::{Array2, ArrayView1, ArrayViewMut2, s};
 use std::ops::Range;
@@ -17,7 +17,7 @@ pub(crate) struct EnsembleWorker {
     /// One per network.
     evaluators: Vec<Evaluator>,
     /// The shifted copies, for test-time augmentation.
-    shifted: Option<Shifted>,
+    shifted: Option<ShiftedImages>,
     /// The outputs of one network, shape (samples, outputs).
     own: Array2<Real>,
     scorer: Scorer,
@@ -51,7 +51,7 @@ impl EnsembleWorker {
         let rows = evaluators.iter().map(Evaluator::rows).min().unwrap_or(1);
         Self {
             readout,
-            shifted: shifts.map(|(width, height)| Shifted::new(width, height)),
+            shifted: shifts.map(|(width, height)| ShiftedImages::new(width, height)),
             own: Array2::zeros((rows, outputs)),
             scorer: Scorer::new(readout, rows, outputs),
             individual: vec![EvaluationSums::default(); evaluators.len()],
@@ -121,13 +121,13 @@ impl EnsembleWorker {
 
 /// Images shifted by a pixel in each direction, in reused buffers.
 #[derive(Debug)]
-struct Shifted {
+struct ShiftedImages {
     augmenter: ImageTransform,
     /// A chunk of images for each shift.
     copies: [Images; SHIFTS.len()],
 }
 
-impl Shifted {
+impl ShiftedImages {
     fn new(width: usize, height: usize) -> Self {
         let copy = || Images { width, height, ..Images::default() };
         Self { augmenter: ImageTransform::new(width, height), copies: SHIFTS.map(|_| copy()) }
@@ -157,7 +157,12 @@ fn majority(votes: ArrayView1<u32>, mean: ArrayView1<Real>, readout: Readout) ->
     let by_votes = |&a: &u32, &b: &u32| {
         count(a).cmp(&count(b)).then_with(|| strength(a).total_cmp(&strength(b)))
     };
-    votes.iter().copied().filter(|vote| *vote != NO_ANSWER).max_by(by_votes).unwrap_or(NO_ANSWER)
+    votes
+        .iter()
+        .copied()
+        .filter(|vote| *vote != NO_PREDICTION)
+        .max_by(by_votes)
+        .unwrap_or(NO_PREDICTION)
 }
 
 #[cfg(test)]
@@ -176,10 +181,10 @@ mod tests {
         assert_eq!(majority(&[1, 2]), 1, "regardless of the order");
         assert_eq!(majority(&[0, 2, 0, 2, 1]), 2);
         assert_eq!(
-            majority(&[NO_ANSWER, 0, NO_ANSWER]),
+            majority(&[NO_PREDICTION, 0, NO_PREDICTION]),
             0,
             "networks without a prediction do not vote"
         );
-        assert_eq!(majority(&[NO_ANSWER]), NO_ANSWER);
+        assert_eq!(majority(&[NO_PREDICTION]), NO_PREDICTION);
     }
 }

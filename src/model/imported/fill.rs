@@ -94,7 +94,7 @@ pub(super) fn fill_convolution(
     Ok(())
 }
 
-/// With mean 0 and variance 1, factor and addend are γ and β.
+/// With mean 0 and variance 1 − ε, the factor is γ and the addend is β.
 pub(super) fn fill_norm(norm: &mut Norm, factor: &[Real], addend: Vec<Real>) -> Result<(), String> {
     let maps = norm.biases.len();
     if maps != factor.len() {

@@ -2,7 +2,7 @@
 
 use super::super::ModelError;
 use super::super::tensors::{ModelTensor, read_tensor};
-use super::EPSILON;
+use super::{EPSILON, KERAS_EPSILON};
 use crate::nn::Real;
 use safetensors::SafeTensors;
 use std::cmp::Ordering;
@@ -141,10 +141,13 @@ pub(super) fn identify(module: Module) -> Result<ImportedLayer, String> {
                 "its module {name} normalizes {count} values with statistics of other lengths"
             ));
         }
+        // Files do not contain ε; only Keras calls the variance so.
+        let keras = variance.part() == "moving_variance";
+        let epsilon = if keras { KERAS_EPSILON } else { EPSILON } as Real;
         let factor: Vec<Real> = gamma
             .iter()
             .zip(&variance.values)
-            .map(|(&gamma, &variance)| gamma / (variance + EPSILON as Real).sqrt())
+            .map(|(&gamma, &variance)| gamma / (variance + epsilon).sqrt())
             .collect();
         let addend =
             beta.iter().zip(&mean.values).zip(&factor).map(|((b, m), f)| b - m * f).collect();
@@ -211,8 +214,9 @@ pub(super) fn identify(module: Module) -> Result<ImportedLayer, String> {
     }
 }
 
-/// Sorts modules by the order in which an image passes them. Names in a `Sequential` are numbered
-/// in that order; others are sorted: convolutions before linear layers, which are chained by size.
+/// Sorts modules by the order in which an image passes through them. Names in a `Sequential` are
+/// numbered in that order; otherwise convolutions come before linear layers, and both are chained
+/// by size.
 pub(super) fn in_order(
     found: Vec<ImportedLayer>,
     notes: &mut Vec<String>,
@@ -266,9 +270,9 @@ pub(super) fn in_order(
     Ok(layers)
 }
 
-/// Chains layers so that each one's inputs are the previous one's outputs, if there is such an
-/// order that starts with the first by name or with one that has no predecessor; otherwise returns
-/// them unchanged.
+/// Orders layers so that the inputs of each match the outputs of the previous one. Tries every
+/// layer as the first, in the given order, and always appends the first remaining layer that fits.
+/// Returns the layers unchanged if no such chain contains all of them.
 pub(super) fn chain(
     layers: Vec<ImportedLayer>,
     inputs: impl Fn(&ImportedLayer) -> usize,

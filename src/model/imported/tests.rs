@@ -45,7 +45,7 @@ fn relu_layers(text: &str) -> LoadOptions {
 fn linear_layers_in_both_orders_give_the_same_network() {
     let (w, v) = (values(12), values(6));
     // Units × inputs, and the transpose.
-    let turned = |w: &[Real], rows: usize, columns: usize| -> Vec<Real> {
+    let transposed = |w: &[Real], rows: usize, columns: usize| -> Vec<Real> {
         (0..rows * columns).map(|at| w[at % rows * columns + at / rows]).collect()
     };
     let torch = file(
@@ -59,9 +59,9 @@ fn linear_layers_in_both_orders_give_the_same_network() {
     );
     let own = file(
         &[
-            ("layers.0.weights", &[4, 3], turned(&w, 3, 4)),
+            ("layers.0.weights", &[4, 3], transposed(&w, 3, 4)),
             ("layers.0.biases", &[3], values(3)),
-            ("layers.1.weights", &[3, 2], turned(&v, 2, 3)),
+            ("layers.1.weights", &[3, 2], transposed(&v, 2, 3)),
             ("layers.1.biases", &[2], values(2)),
         ],
         &[],
@@ -169,6 +169,41 @@ fn a_convolutional_network_matches_pytorch_in_grey_and_colour() {
         }
         let error = load(&bytes, &LoadOptions::default()).unwrap_err();
         assert!(error.contains("--layers"), "{error}");
+    }
+}
+
+#[test]
+fn batch_normalization_has_the_epsilon_of_the_framework() {
+    let [torch, keras] = [
+        (["weight", "bias", "running_mean", "running_var"], 1e-5),
+        (["gamma", "beta", "moving_mean", "moving_variance"], 1e-3),
+    ]
+    .map(|([gamma, beta, mean, variance], epsilon)| {
+        let of = |part: &str| -> &'static str { format!("1.{part}").leak() };
+        let bytes = file(
+            &[
+                ("0.weight", &[2, 4], vec![1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]),
+                ("0.bias", &[2], vec![0.0, 0.0]),
+                (of(gamma), &[2], vec![1.0, 1.0]),
+                (of(beta), &[2], vec![0.0, 0.0]),
+                (of(mean), &[2], vec![0.0, 0.0]),
+                // A small variance, so that ε counts.
+                (of(variance), &[2], vec![0.003, 0.003]),
+                ("2.weight", &[2, 2], vec![1.0, 0.0, 0.0, 1.0]),
+                ("2.bias", &[2], vec![0.0, 0.0]),
+            ],
+            &[],
+        );
+        let options =
+            LoadOptions { layers: Some("dense2-norm-softmax2".into()), ..LoadOptions::default() };
+        let (model, _) = load(&bytes, &options).unwrap();
+        let expected = 1.0 / f64::sqrt(0.003 + epsilon);
+        // The outputs are softmax of (z₀, z₁) = (1, 0) / √(variance + ε).
+        let odds = |outputs: Vec<f64>| (outputs[0] / outputs[1]).ln();
+        (odds(outputs(&model, &[255, 0, 0, 0])), expected)
+    });
+    for (found, expected) in [torch, keras] {
+        assert!((found / expected - 1.0).abs() < 1e-3, "{found} {expected}");
     }
 }
 

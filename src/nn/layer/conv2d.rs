@@ -86,7 +86,7 @@ fn kernels_mut(weights: &mut Matrix, kernel: usize, maps: usize) -> ArrayViewMut
     padded.slice_move(s![.., .., .., ..columns])
 }
 
-/// Why the weights have the shape of kernels.
+/// `expect` message: why the weights have the shape of kernels.
 const KERNELS: &str = "there is one row of weights per pixel and input map of a kernel";
 
 impl LayerOps for Conv2d {

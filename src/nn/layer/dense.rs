@@ -31,13 +31,13 @@ pub struct Dense {
 /// The number of weights from which a layer processes one chunk of its inputs at a time (see
 /// `wide`): chunks are distributed among threads, and the weights of a chunk fit into the cache.
 const WIDE: usize = 50_000;
-/// The largest number of weights for which nonzero inputs are processed sample by sample: all weights
-/// stay in the L2 cache.
+/// The largest number of weights for which nonzero inputs are processed sample by sample: all
+/// weights stay in the L2 cache.
 const SPARSE_INPUT_WEIGHTS: usize = 100_000;
-/// The number of weights up to which [`LayerOps::input_delta`] makes a transposed copy.
+/// [`LayerOps::input_delta`] uses a transposed copy of at most this many weights.
 const SMALL: usize = 4096;
-/// The largest number of weights per sample for which that copy pays off.
-const SMALL_A_SAMPLE: usize = 512;
+/// It also uses a copy of more weights if there are at most this many per sample of the mini-batch.
+const SMALL_PER_ROW: usize = 512;
 
 impl Dense {
     /// A layer with weights drawn as `init` specifies and unit Gaussian biases.
@@ -54,7 +54,7 @@ impl Dense {
         Self { weights, biases, activation }
     }
 
-    /// Whether it processes one chunk of inputs at a time, if these are a [`Batch::Dense`].
+    /// Whether the layer processes dense inputs ([`Batch::Dense`]) one chunk at a time.
     pub(crate) fn is_wide(&self) -> bool {
         self.weights.len() >= WIDE
     }
@@ -140,7 +140,7 @@ impl LayerOps for Dense {
         mut input_delta: ArrayViewMut2<Real>,
         context: LayerContext,
     ) {
-        if self.weights.len() > SMALL.max(SMALL_A_SAMPLE * values.delta.nrows()) || self.is_wide() {
+        if self.weights.len() > SMALL.max(SMALL_PER_ROW * values.delta.nrows()) || self.is_wide() {
             return wide::input_delta(self, values, input_delta, context);
         }
         let Workspace { second, deltas, .. } = context.workspace;

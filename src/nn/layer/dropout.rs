@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Dropout {
     pub shape: Shape,
-    /// From 0 to below 1, in steps of 1/65,536.
+    /// From 0 to below 1; masks are drawn with the rate rounded to a multiple of 1/65,536.
     pub rate: f64,
 }
 

@@ -8,14 +8,15 @@ use crate::nn::Real;
 pub struct GradientStep {
     /// η.
     pub rate: Real,
-    /// η λ/n of L1.
+    /// ηλ/n for L1 regularization, otherwise 0.
     pub l1: Real,
-    /// η λ/n of L2.
+    /// ηλ/n for L2 regularization, otherwise 0.
     pub l2: Real,
 }
 
 impl GradientStep {
-    /// The factor of a sum of gradients: −η · `scale`, see [`super::Pass::scale`].
+    /// The factor by which a sum of gradients over samples is added to the weights: −η · `scale`,
+    /// see [`super::Pass::scale`].
     pub(crate) fn factor(&self, scale: Real) -> Real {
         -self.rate * scale
     }
@@ -43,7 +44,7 @@ impl GradientStep {
     }
 }
 
-/// −1, 0 or 1.
+/// sgn(w): −1, 0 or 1.
 pub(crate) fn sign(w: Real) -> Real {
     Real::from(u8::from(w > 0.0)) - Real::from(u8::from(w < 0.0))
 }

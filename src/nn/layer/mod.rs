@@ -90,9 +90,9 @@ pub(crate) const VARIANCE: &str = "variance";
 /// Samples per part when work is divided by samples.
 pub(crate) const ROWS: usize = 8;
 
-/// Why a batch and its rows are slices.
+/// `expect` message: why a batch and its rows are slices.
 const BATCH: &str = "batches are contiguous";
-/// Why a vector of parameters, or a gradient, is a slice.
+/// `expect` message: why a vector of parameters, or a gradient, is a slice.
 const CONTIGUOUS: &str = "owned arrays are contiguous";
 
 /// The rows of a batch.
@@ -131,6 +131,7 @@ impl Pass {
 /// available in the backward pass.
 #[derive(Debug, Default)]
 pub struct Workspace {
+    /// `first`, `second` and `third` hold different values for each kind of layer.
     pub(crate) first: Vec<Real>,
     pub(crate) second: Vec<Real>,
     pub(crate) third: Vec<Real>,
@@ -138,7 +139,8 @@ pub struct Workspace {
     pub(crate) indices: Vec<usize>,
     /// The nonzero inputs of each sample.
     pub(crate) inputs: SparseRows,
-    /// The same for a wide dense layer, one list per chunk of inputs.
+    /// The same for a wide dense layer, one list per chunk of inputs; for a recurrent layer, one
+    /// list of the nonzero hidden states.
     pub(crate) chunks: Vec<SparseRows>,
     /// Nonzero deltas.
     pub(crate) deltas: SparseRows,
@@ -155,8 +157,8 @@ pub(crate) struct Scratch {
     pub(crate) numbers: AlignedBuffer,
 }
 
-/// The values of a layer for backpropagation: its input x, its activations a, and δ = ∂C/∂z, with one
-/// row per sample.
+/// The values of a layer for backpropagation: its input x, its activations a, and δ = ∂C/∂z, with
+/// one row per sample.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerValues<'a> {
     pub x: Batch<'a>,
@@ -164,7 +166,7 @@ pub struct LayerValues<'a> {
     pub delta: ArrayView2<'a, Real>,
 }
 
-/// What an operation of a layer works with.
+/// The arguments of a layer's operation in addition to its values.
 #[derive(Debug)]
 pub struct LayerContext<'a, 'pool> {
     pub workspace: &'a mut Workspace,
@@ -205,7 +207,8 @@ pub trait LayerOps {
         Vec::new()
     }
 
-    /// Number of units, or of feature maps, which share weights; 0 for a layer without parameters.
+    /// Number of units with weights of their own (feature maps for a convolution); 0 for a layer
+    /// without parameters.
     fn units(&self) -> usize {
         0
     }
@@ -215,8 +218,8 @@ pub trait LayerOps {
         (Shape::vector(0), Vec::new())
     }
 
-    /// Calls `visit` with every array of parameters as stored in memory: weights, biases, statistics.
-    /// Rows may be padded with zeros, which must stay zero. Allocates nothing.
+    /// Calls `visit` with every array of parameters as stored in memory: weights, biases,
+    /// statistics. Rows may be padded with zeros, which must stay zero. Allocates nothing.
     fn visit_mut(&mut self, _visit: &mut dyn FnMut(ParameterRole, &mut [Real])) {}
 
     /// Gradients of zeros, with the arrays that [`LayerOps::visit_mut`] visits.
@@ -240,7 +243,8 @@ pub trait LayerOps {
         context: LayerContext,
     );
 
-    /// BP3 and BP4: overwrites `gradients` with those of the parameters, times `pass.scale`.
+    /// BP3 and BP4: overwrites `gradients` with the gradients of the parameters, summed over the
+    /// samples and multiplied by `pass.scale`.
     fn gradients(
         &self,
         _values: LayerValues,
@@ -331,7 +335,8 @@ impl Layer {
         self.ops().multiplications()
     }
 
-    /// Number of units, or of feature maps, which share weights; 0 for a layer without parameters.
+    /// Number of units with weights of their own (feature maps for a convolution); 0 for a layer
+    /// without parameters.
     #[must_use]
     pub fn units(&self) -> usize {
         self.ops().units()

@@ -1,5 +1,5 @@
-//! Batch normalization (Ioffe and Szegedy 2015), which the book does not cover: it keeps for every
-//! mini-batch the scale that the initialization of section 3.3 gives to the first.
+//! Batch normalization (Ioffe and Szegedy 2015), which the book does not cover: it keeps the values
+//! of each map at the scale that the initialization of section 3.3 ensures only before training.
 
 use super::parameters::{ParameterArray, named_parameters, parameter_memory};
 use super::{
@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 /// Normalizes every map, or every unit of a vector: a = γ (x − μ) / √(v + ε) + β with trained γ and
 /// β.
 ///
-/// In training, μ and v are the mean and the variance of the map's pixels over the mini-batch, or over
-/// a shard of it if it is divided; the size of shards does not depend on the number of threads
+/// In training, μ and v are the mean and the variance of the map's pixels over the mini-batch, or
+/// over a shard of it if it is divided; the size of shards does not depend on the number of threads
 /// ("ghost batches": Hoffer, Hubara and Soudry 2017). Inference uses moving means of both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Norm {
@@ -155,8 +155,8 @@ impl LayerOps for Norm {
         }
     }
 
-    /// ∂C/∂x = γ/√(v + ε) (δ − mean of δ − (x − μ) · mean of δ (x − μ) / (v + ε)): μ and v depend on
-    /// x. In inference they do not.
+    /// ∂C/∂x = γ/√(v + ε) (δ − mean of δ − (x − μ) · mean of δ (x − μ) / (v + ε)): μ and v depend
+    /// on x. In inference they do not.
     fn input_delta(
         &self,
         LayerValues { x, delta, .. }: LayerValues,

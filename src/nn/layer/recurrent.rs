@@ -1,4 +1,4 @@
-//! A recurrent layer (mentioned in sections 1.6 and 6.5 of the book): Elman's network of 1990.
+//! A recurrent layer, which the book mentions in sections 1.3 and 6.5: Elman's network of 1990.
 
 use super::parameters::{ParameterArray, named_parameters, parameter_memory};
 use super::transposed::Transposed;
@@ -49,8 +49,8 @@ impl Recurrent {
         (self.input.height, self.weights.rows())
     }
 
-    /// Backpropagation through time: δₜ₋₁ = δₜ Uᵀ ⊙ σ′(zₜ₋₁), BP2 from row to row. Stores all δₜ, shape
-    /// (rows, samples, units), in the workspace's second buffer; the first has the hₜ.
+    /// Backpropagation through time: δₜ₋₁ = δₜ Uᵀ ⊙ σ′(zₜ₋₁), BP2 from row to row. Stores all δₜ,
+    /// shape (rows, samples, units), in the workspace's second buffer; the first has the hₜ.
     fn through_time(&self, delta: ArrayView2<Real>, workspace: &mut Workspace) {
         let Workspace { first: hidden, second: deltas, third, deltas: list, .. } = workspace;
         let transposed = Transposed::copy(&self.recurrent_weights, third);
@@ -69,7 +69,7 @@ impl Recurrent {
     }
 }
 
-/// Why a part of a buffer has the shape of a matrix.
+/// `expect` message: why a part of a buffer has the shape of a matrix.
 const SIZE: &str = "each step has samples times units values";
 
 impl LayerOps for Recurrent {

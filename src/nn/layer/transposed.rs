@@ -5,7 +5,7 @@ use crate::nn::{Matrix, Real};
 
 /// A transposed copy of weights.
 pub(super) struct Transposed<'a> {
-    /// A row of zeros.
+    /// Zeros, one per input: the initial values of the sums.
     zeros: &'a [Real],
     weights: &'a [Real],
 }

@@ -18,7 +18,7 @@ pub(super) struct WeightRows<'a> {
 }
 
 impl WeightRows<'_> {
-    /// W ← `decay` · W + `factor` · xᵀ δ; offsets of x are those of the rows.
+    /// W ← `decay` · W + `factor` · xᵀ δ; the offset of an entry of x is that of its row of W.
     pub(super) fn add_outer_product(
         self,
         x: &SparseRows,

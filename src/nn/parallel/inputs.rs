@@ -54,7 +54,7 @@ fn trained(pixels: &[Vec<u8>], kind: InputKind, nonzero: bool) -> StepResult {
             buffer.push(pixels);
         }
     }
-    let hyper = Hyper {
+    let hyper = HyperParameters {
         learning_rate: 0.5,
         regularizer: Regularizer { penalty: crate::nn::Penalty::L2, lambda: 0.2 },
         momentum: 0.0,
@@ -76,12 +76,12 @@ fn values((outputs, gradients, network): &StepResult) -> Vec<Real> {
 
 #[test]
 fn every_input_kind_trains_the_same_network() {
-    let stride = network().layers[0].ops().input_kind(1, Mode::Inference);
+    let sparse = network().layers[0].ops().input_kind(1, Mode::Inference);
     for count in [1, 10, 23, 24, 33, 64, 70] {
         let pixels = samples(count);
         let dense = trained(&pixels, InputKind::Dense, false);
         assert_eq!(trained(&pixels, InputKind::Dense, true), dense, "{count}");
-        for kind in [stride, InputKind::Bytes] {
+        for kind in [sparse, InputKind::Bytes] {
             let found = trained(&pixels, kind, false);
             assert_eq!(trained(&pixels, kind, true), found, "{count} {kind:?}");
             let (found, dense) = (values(&found), values(&dense));

@@ -1,7 +1,7 @@
 //! A mini-batch divided into shards.
 
 use crate::linalg::{ThreadPool, lock};
-use crate::nn::{Borrowed, Executor, ForwardCache, Gradients, Layer, Mode, Network, Real};
+use crate::nn::{BorrowedBuffers, Executor, ForwardCache, Gradients, Layer, Mode, Network, Real};
 use ndarray::{ArrayView2, s};
 use std::ops::Range;
 use std::sync::Mutex;
@@ -28,12 +28,12 @@ pub(super) fn rows(network: &Network, batch: usize) -> usize {
 #[derive(Debug)]
 pub(super) struct Shards {
     all: Vec<Shard>,
-    /// Samples of every shard, of which the last may have fewer.
+    /// Samples per shard; the last shard may have fewer.
     pub(super) rows: usize,
     /// One set of buffers per thread, which its shards use in turn so that they stay in the
     /// thread's cache. The first shard, whose values are public, has its own.
     thread_caches: Mutex<Vec<ForwardCache>>,
-    borrowed: Borrowed,
+    borrowed: BorrowedBuffers,
 }
 
 /// A part of a mini-batch, processed by one thread.
@@ -54,7 +54,8 @@ impl Shards {
         front: usize,
     ) -> Self {
         let one_pass = front == network.layers.len();
-        let borrowed = if one_pass { Borrowed::AllButOutputs } else { Borrowed::Deltas };
+        let borrowed =
+            if one_pass { BorrowedBuffers::AllButOutputs } else { BorrowedBuffers::Deltas };
         let shard = |index| Shard {
             index,
             cache: match index {
@@ -191,7 +192,7 @@ impl Shards {
     }
 }
 
-/// The shards at which the first and the second of two threads start.
+/// The two halves of the shards, at which the first and the second of two threads start.
 fn halves(shards: &mut [Shard]) -> [&mut [Shard]; 2] {
     shards.split_at_mut(shards.len().div_ceil(2)).into()
 }
@@ -201,7 +202,7 @@ struct CachePool<'a> {
     rows: usize,
     samples: usize,
     caches: &'a Mutex<Vec<ForwardCache>>,
-    borrowed: Borrowed,
+    borrowed: BorrowedBuffers,
 }
 
 impl CachePool<'_> {

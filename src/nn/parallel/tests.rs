@@ -12,7 +12,7 @@ fn trained(text: &str, optimizer: Optimizer, threads: usize, keep_gradients: boo
     let architecture: Architecture = text.parse().unwrap();
     let mut network = architecture.build(Shape::image(28, 28), 10, &options, 1).unwrap();
     let mut stepper = Stepper::new(&network, 40, threads, optimizer);
-    let hyper = Hyper {
+    let hyper = HyperParameters {
         learning_rate: 0.05,
         regularizer: Regularizer { penalty: Penalty::L2, lambda: 0.1 },
         momentum: 0.5,
@@ -67,7 +67,7 @@ fn alone(
     network: &Network,
     x: &Array2<Real>,
     y: &Array2<Real>,
-    hyper: &Hyper,
+    hyper: &HyperParameters,
 ) -> (Network, Gradients) {
     let mut network = network.clone();
     let (mut cache, one) = (ForwardCache::new(&network, x.nrows()), &mut Executor::Serial);
@@ -114,7 +114,7 @@ fn check_whole(samples: usize) {
                     first.weights.view_mut().slice_mut(s![.., ..5]).fill(0.0);
                     first.biases.slice_mut(s![..5]).fill(0.0);
                 }
-                let hyper = Hyper {
+                let hyper = HyperParameters {
                     learning_rate: 0.5,
                     regularizer: Regularizer { penalty, lambda: 0.5 },
                     momentum: 0.0,

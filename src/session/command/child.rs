@@ -18,12 +18,12 @@ use std::process::{self, Command, ExitStatus, Stdio};
 /// The terminal size that programs see until a dashboard resizes it.
 const SIZE: Winsize = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
 
-/// A started command: the leader of its process group, and our end of its terminal.
+/// A started command: the leader of its process group, and the master side of its pseudo-terminal.
 #[derive(Debug)]
 pub(super) struct Child {
     process: process::Child,
     group: ProcessGroup,
-    /// What the command prints can be read here.
+    /// The master side of the pseudo-terminal, from which the command's output is read.
     pub(super) terminal: File,
 }
 
@@ -121,11 +121,11 @@ impl ProcessGroup {
     }
 }
 
-/// A process that lets a suspended group continue if the session is killed meanwhile.
+/// A process that continues a suspended group if the session is killed meanwhile.
 ///
-/// The kernel does not do so in every case: with the pseudo-terminal the leader of the group gets a
-/// SIGHUP and a SIGCONT, but not the other processes if the leader ignores the SIGHUP, and not a
-/// script that was started elsewhere.
+/// The kernel alone does not do so in every case: when the master side of the pseudo-terminal is
+/// closed, it sends SIGHUP and SIGCONT to the leader of the group. If the leader ignores the
+/// SIGHUP, the other processes stay suspended, and so does a script that was started elsewhere.
 #[derive(Debug)]
 pub(super) struct ResumeGuard(process::Child);
 
@@ -140,19 +140,19 @@ impl ResumeGuard {
             ProcessGroup::Command(_) => format!("-{pid}"),
             ProcessGroup::Script(_) => pid.to_string(),
         };
-        // Its input ends with the session.
+        // `read` returns when the session ends, because only the session holds the pipe open.
         let script = "read -r _; kill -s CONT -- \"$1\"";
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script, "nntop-guard", &target]);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        // A signal to the session's group does not reach it.
+        // In a process group of its own, so that a signal to the session's group does not end it.
         Ok(Self(command.process_group(0).spawn()?))
     }
 }
 
 impl Drop for ResumeGuard {
     fn drop(&mut self) {
-        // It may have ended already. Its input is closed afterwards.
+        // Killed before its input is closed, so that it sends no SIGCONT.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,6 +1,6 @@
 //! Finds and follows log files that a command writes below its working directory.
 
-use super::out::Out;
+use super::out::EventSender;
 use crate::catalog::{FileKind, files_below, recognise_file};
 use crate::logs::formats::FileRole;
 use crate::logs::{LogFile, LogRecord};
@@ -27,7 +27,7 @@ const MAX_FILES: usize = 200;
 pub(super) fn follow(
     root: &Path,
     own: &Path,
-    out: &Out,
+    out: &EventSender,
     metrics_reported: &Arc<AtomicBool>,
     stop: &Receiver<()>,
 ) {
@@ -74,7 +74,7 @@ impl LogFollower {
     }
 
     /// Looks for files that were written since the start.
-    fn search(&mut self, out: &Out) {
+    fn search(&mut self, out: &EventSender) {
         for path in files_below(&self.root) {
             if self.files.len() >= MAX_FILES {
                 return;
@@ -114,7 +114,7 @@ impl LogFollower {
     }
 
     /// Reports what was appended to the files.
-    fn read(&mut self, end: bool, out: &Out) {
+    fn read(&mut self, end: bool, out: &EventSender) {
         for FollowedLog { log, prefix } in &mut self.files {
             let mut pending: Option<Metrics> = None;
             let mut sink = |record: LogRecord<'_>| {
@@ -149,7 +149,7 @@ mod tests {
     fn a_new_log_file_is_found_and_followed() {
         let dir = tempfile::tempdir().unwrap();
         let (sent, events) = unbounded();
-        let out = Out(sent);
+        let out = EventSender(sent);
         let mut follower = LogFollower::new(dir.path(), &dir.path().join("run"));
         let file = dir.path().join("logs/metrics.csv");
         fs::create_dir(file.parent().unwrap()).unwrap();

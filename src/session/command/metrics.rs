@@ -15,19 +15,21 @@ pub(super) struct MetricReader {
     skipping: bool,
 }
 
-/// Bytes of output that are searched for metrics: at once, and per second. The rest is not
-/// searched, so that a command that prints a lot is not slowed down.
+/// Maximum amount of output that is searched for metrics at once, in bytes. Output beyond this and
+/// [`RATE`] is not searched, so that a command that prints a lot is not slowed down.
 const BURST: f64 = (4 << 20) as f64;
+/// Amount of output that is searched for metrics in the long run, in bytes per second.
 const RATE: f64 = (256 << 10) as f64;
 
-/// How much more output may be searched.
+/// A token bucket: how much more output may be searched.
 #[derive(Debug)]
-pub(super) struct Allowance {
+pub(super) struct SearchBudget {
+    /// Bytes that were left at the time `at`.
     left: f64,
     at: Instant,
 }
 
-impl Allowance {
+impl SearchBudget {
     pub(super) fn new(now: Instant) -> Self {
         Self { left: BURST, at: now }
     }
@@ -86,7 +88,7 @@ impl MetricReader {
         }
     }
 
-    /// Skips output that is not searched, and the rest of the line that it ends in.
+    /// Drops the incomplete line, and skips the output up to the end of the current line.
     pub(super) fn skip(&mut self) {
         self.rest.clear();
         self.skipping = true;
@@ -119,7 +121,7 @@ mod tests {
     #[test]
     fn output_beyond_the_allowance_is_not_searched() {
         let start = Instant::now();
-        let mut allowance = Allowance::new(start);
+        let mut allowance = SearchBudget::new(start);
         assert!(allowance.take(4 << 20, start));
         assert!(!allowance.take(1, start));
         assert!(allowance.take(256 << 10, start + std::time::Duration::from_secs(1)));

@@ -25,7 +25,7 @@ use super::run_dir::RunDir;
 use crate::protocol::{Command, Event};
 use child::{Child, ProcessGroup, adopt_orphans};
 use crossbeam_channel::{Receiver, Sender, bounded, never, unbounded};
-use out::Out;
+use out::EventSender;
 use output::OutputFile;
 use reader::OutputReader;
 use rustix::process::Pid;
@@ -88,11 +88,11 @@ pub(super) fn start(
     })?;
     let (reports, reported_by) = Reports::new(run.name());
     let processes = Processes { group, exited, output_ended };
-    let out = Out(sent);
+    let out = EventSender(sent);
     let script = Script::new(run, spec.title(), out.clone(), reported);
     let source = CommandSource::new(spec, processes, script, received, reported_by, out.clone());
     if let Err(error) = adopts {
-        out.warn(format!("background processes go unnoticed: {error}"));
+        out.warn(format!("background processes cannot be detected: {error}"));
     }
     let (root, own) = (spec.cwd.clone(), run.path().to_path_buf());
     let (files_going, stop) = bounded::<()>(0);
@@ -132,7 +132,7 @@ pub(super) fn follow(run: &RunDir, spec: &ScriptSpec) -> io::Result<Started> {
     let (reports, reported_by) = Reports::new(run.name());
     let processes = Processes { group: ProcessGroup::Script(pid), exited, output_ended: never() };
     let spec = CommandSpec { argv: vec![spec.title()], ..CommandSpec::in_directory(&spec.cwd) };
-    let out = Out(sent);
+    let out = EventSender(sent);
     let script = Script::new(run, spec.title(), out.clone(), Arc::default());
     let source = CommandSource::new(&spec, processes, script, received, reported_by, out);
     run_source(source, None)?;

@@ -5,9 +5,9 @@ use crossbeam_channel::Sender;
 
 /// Sends events to the recorder.
 #[derive(Clone, Debug)]
-pub(super) struct Out(pub Sender<Event>);
+pub(super) struct EventSender(pub Sender<Event>);
 
-impl Out {
+impl EventSender {
     pub(super) fn send(&self, event: Event) {
         // The recorder lives as long as the session.
         let _ = self.0.send(event);

@@ -11,7 +11,8 @@ use std::time::Duration;
 /// Interval at which the lock of a reader is checked.
 const WAIT: Duration = Duration::from_millis(5);
 
-/// A file that is renamed to the older half once it reaches half of the limit.
+/// The output file. Once it reaches half of the limit, it replaces the older half, and a new file
+/// is started.
 ///
 /// A process that passes the output on holds a shared lock on the half that it reads. That half is
 /// replaced only after the lock is released, so a slow reader blocks the command like a full pipe

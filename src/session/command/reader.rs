@@ -1,7 +1,7 @@
 //! Reads the output of a command: stores it, splits it into lines for the screens and finds
 //! metrics.
 
-use super::metrics::{Allowance, MetricReader};
+use super::metrics::{MetricReader, SearchBudget};
 use super::output::{LineSplitter, OutputFile};
 use crate::protocol::{Event, LogLevel, LogLine, OutputLines};
 use crate::session::record::now;
@@ -21,9 +21,9 @@ const OUTPUT_INTERVAL: Duration = Duration::from_millis(100);
 const WAITING_LINES: usize = 1000;
 /// Number of last lines that are quoted if a command fails.
 const LAST_LINES: usize = 10;
-/// Characters of such a line.
+/// Maximum length of a quoted line in characters.
 const QUOTED: usize = 500;
-/// How often a terminal that every process has closed is tried again.
+/// Interval at which reading is retried after every process has closed the terminal.
 const CLOSED_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Reads the output of a command.
@@ -38,7 +38,7 @@ pub(super) struct OutputReader {
     printed: u64,
     /// Whether the last write failed. A full disk is reported once.
     failing: bool,
-    allowance: Allowance,
+    allowance: SearchBudget,
     /// Whether some output was not searched for metrics.
     skipped: bool,
     /// Set once the script reports metrics itself; those in its output are then ignored.
@@ -65,7 +65,7 @@ impl OutputReader {
             failing: false,
             reported,
             ended,
-            allowance: Allowance::new(Instant::now()),
+            allowance: SearchBudget::new(Instant::now()),
             skipped: false,
         }
     }
@@ -86,8 +86,8 @@ impl OutputReader {
             if !is_readable(&terminal, timeout) {
                 continue;
             }
-            // A terminal that no process has open reports an error (EIO) instead of an end. A
-            // command that is still running may open it again, and waits if nobody reads then.
+            // While no process has the terminal open, reading fails with EIO. A command that is
+            // still running may open it again, and would block if its output were not read.
             let Ok(length @ 1..) = terminal.read(&mut buffer) else {
                 match self.ended.recv_timeout(CLOSED_INTERVAL) {
                     Err(RecvTimeoutError::Timeout) => continue,
@@ -123,7 +123,8 @@ impl OutputReader {
         if !self.allowance.take(bytes.len(), Instant::now()) {
             self.metrics.skip();
             if !std::mem::replace(&mut self.skipped, true) {
-                let text = "more is printed than can be searched for metrics: some are left out";
+                let text = "output is printed faster than it can be searched for metrics; some \
+                            are missing";
                 let line = LogLine { level: LogLevel::Warning, text: text.into() };
                 let _ = self.events.send(Event::Log(line));
             }
@@ -141,8 +142,8 @@ impl OutputReader {
         let failing = result.is_err();
         if failing != std::mem::replace(&mut self.failing, failing) {
             let (level, text) = match result {
-                Ok(()) => (LogLevel::Info, "output is kept again".into()),
-                Err(error) => (LogLevel::Error, format!("output cannot be kept: {error}")),
+                Ok(()) => (LogLevel::Info, "output is stored again".into()),
+                Err(error) => (LogLevel::Error, format!("output cannot be stored: {error}")),
             };
             let _ = self.events.send(Event::Log(LogLine { level, text }));
         }

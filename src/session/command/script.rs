@@ -1,6 +1,6 @@
 //! The script of a command: what it reports, and the requests sent to it.
 
-use super::out::Out;
+use super::out::EventSender;
 use super::status::CommandState;
 use crate::protocol::{
     Content, Event, Frame, LogLevel, Mark, MarkKind, Media, Moment, Probe, ProbeQuery, Progress,
@@ -8,7 +8,7 @@ use crate::protocol::{
 };
 use crate::session::record::now;
 use crate::session::reporter::{
-    self, Acknowledgement, Answered, Message, ReportedPredictions, Reporter, ReporterEvent,
+    self, Acknowledgement, AnsweredRequest, Message, ReportedPredictions, Reporter, ReporterEvent,
     ScriptRequest,
 };
 use crate::session::run_dir::RunDir;
@@ -23,11 +23,11 @@ const NO_MODEL: &str = "the script shows no model: call `run.watch(model)`";
 const NO_PREDICTIONS: &str =
     "the script reports no predictions: call `run.predictions(labels, probabilities, images)`";
 /// Shown for earlier epochs, which are not stored for a command.
-const NO_PAST: &str = "a command is shown as it is now; its script keeps its own checkpoints";
+const NO_PAST: &str = "earlier epochs of a command are not available";
 
 /// How a script reported its own end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum ReportedEnd {
     Completed,
     Failed(String),
 }
@@ -41,10 +41,10 @@ pub(super) struct ScriptState {
     predictions: Option<ReportedPredictions>,
     /// Values that were changed and not yet confirmed by a step, with the previous value.
     changed: BTreeMap<String, f64>,
-    /// The checkpoint after which the script was to end.
+    /// The checkpoint after which the script ends, if that was requested.
     pub ended_at: Option<String>,
     /// The script's own report of its end.
-    pub ended: Option<Ending>,
+    pub ended: Option<ReportedEnd>,
     /// The process of the script.
     pid: u32,
     /// Whether dropped samples were reported to the user.
@@ -72,7 +72,7 @@ impl ScriptState {
 #[derive(Debug)]
 pub(super) struct Script {
     run: RunDir,
-    out: Out,
+    out: EventSender,
     /// The state of the command.
     pub state: CommandState,
     reporter: Option<Reporter>,
@@ -91,7 +91,7 @@ impl Script {
     pub(super) fn new(
         run: &RunDir,
         title: String,
-        out: Out,
+        out: EventSender,
         metrics_reported: Arc<AtomicBool>,
     ) -> Self {
         let info = RunInfo { kind: RunKind::Command, title, ..RunInfo::default() };
@@ -248,7 +248,8 @@ impl Script {
                 if let Some(reason) = &failed {
                     self.out.log(LogLevel::Error, format!("the script failed: {reason}"));
                 }
-                self.reported.ended = Some(failed.map_or(Ending::Completed, Ending::Failed));
+                self.reported.ended =
+                    Some(failed.map_or(ReportedEnd::Completed, ReportedEnd::Failed));
             }
             Message::Unknown => {}
         }
@@ -296,7 +297,7 @@ impl Script {
         let [width, height, channels] = predictions.image;
         let (count, classes) = (predictions.count() as u32, predictions.classes.clone());
         if let Err(error) = predictions.store(&self.run) {
-            self.out.warn(format!("the predictions cannot be kept: {error}"));
+            self.out.warn(format!("the predictions cannot be stored: {error}"));
         }
         self.reported.predictions = Some(predictions);
         self.describe(|info| {
@@ -308,7 +309,7 @@ impl Script {
 
     fn take_answer(&mut self, answer: Acknowledgement) {
         let Some(reporter) = &mut self.reporter else { return };
-        let Some(Answered { request, answer }) = reporter.take(answer) else { return };
+        let Some(AnsweredRequest { request, answer }) = reporter.take(answer) else { return };
         match (request, &answer.error) {
             (ScriptRequest::Probe(probe), _) => {
                 self.show(probe, answer);

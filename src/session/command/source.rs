@@ -1,8 +1,8 @@
 //! The source of a command's events: executes commands, and follows the processes to their end.
 
 use super::child::{ProcessGroup, ResumeGuard, orphans};
-use super::out::Out;
-use super::script::{Ending, Script};
+use super::out::EventSender;
+use super::script::{ReportedEnd, Script};
 use super::stopping::{StopStep, Stopping};
 use crate::protocol::{
     Activity, Command, Event, LogLevel, MarkKind, Outcome, Status, StepAmount, Tune,
@@ -51,7 +51,7 @@ pub(super) struct Files {
 pub(super) struct CommandSource {
     processes: Processes,
     commands: Receiver<Command>,
-    out: Out,
+    out: EventSender,
     reports: Receiver<ReporterEvent>,
     stopping: Stopping,
     save: Option<Signal>,
@@ -67,7 +67,7 @@ impl CommandSource {
         script: Script,
         commands: Receiver<Command>,
         reports: Receiver<ReporterEvent>,
-        out: Out,
+        out: EventSender,
     ) -> Self {
         let stop = Signal::from_named_raw(spec.stop_signal).unwrap_or(Signal::INT);
         Self {
@@ -92,7 +92,7 @@ impl CommandSource {
         self.out.send(Event::Started(Box::new(self.script.reported.info.clone())));
         self.script.send_status();
         let status = self.follow();
-        // Its other processes do not stay suspended if the command was killed while it was.
+        // If the command was killed while suspended, its other processes must not stay suspended.
         self.wake();
         drop(going);
         if let Some(Files { going, followed }) = files {
@@ -380,9 +380,11 @@ impl CommandSource {
             return Outcome::Stopped;
         }
         match (status.as_ref().map(exit_code), &self.script.reported.ended) {
-            (Some(0), _) | (None, Some(Ending::Completed)) => Outcome::Completed(String::new()),
+            (Some(0), _) | (None, Some(ReportedEnd::Completed)) => {
+                Outcome::Completed(String::new())
+            }
             (Some(code), _) => Outcome::Exited { code, output: last.join("\n") },
-            (None, Some(Ending::Failed(reason))) => Outcome::Failed(reason.clone()),
+            (None, Some(ReportedEnd::Failed(reason))) => Outcome::Failed(reason.clone()),
             (None, None) => Outcome::Failed("the script ended without reporting its end".into()),
         }
     }

@@ -1,28 +1,28 @@
 //! Chooses the events of a long run that stay once its file has reached its limit.
 //!
-//! A script can report a thousand values a second for weeks. Until the limit is reached, every event
-//! stays. Then metrics are thinned: of the events that report the same names, one in two, in four, …
-//! stays, and so do the first, smallest, largest and last value of every name. Other events stay if
-//! a [`RunView`] keeps them.
+//! A script can report a thousand values a second for weeks. Until the limit is reached, every
+//! event stays. Then metrics are thinned: of the events that report the same names, one in two, in
+//! four, … stays, and so do the first, smallest, largest and last value of every name. Other events
+//! stay if a [`RunView`] keeps them.
 
 use super::TimedEvent;
 use crate::protocol::{Event, Metrics, RunView};
 use std::collections::HashMap;
 
-/// A group of at most this many events is not thinned if thinning the larger ones suffices: epochs
-/// have few accuracies, steps have many costs.
+/// A group of at most this many events is not thinned if thinning the larger ones suffices: there
+/// is one accuracy per epoch, but a cost for every step.
 const SMALL_GROUP: u64 = 4096;
 /// At least one in this many events of a group stays each time the file is thinned.
 const MAX_STRIDE: u64 = 64;
 
-/// What is known of the lines of a file to choose among them.
+/// What [`EventSurvey::choose`] needs to know about the lines of a file.
 #[derive(Debug, Default)]
-pub(super) struct Survey {
+pub(super) struct EventSurvey {
     lines: Vec<EventLine>,
     groups: Vec<MetricGroup>,
     group_of: HashMap<Vec<String>, usize>,
-    extremes: HashMap<String, Extremes>,
-    newest: Newest,
+    extremes: HashMap<String, ExtremeLines>,
+    newest: NewestLines,
     /// Bytes of events other than metrics that stay.
     other_bytes: u64,
 }
@@ -47,13 +47,13 @@ enum LineKind {
 struct MetricGroup {
     events: u64,
     bytes: u64,
-    /// Events of the group that [`Survey::choose`] has passed.
+    /// Events of the group that [`EventSurvey::choose`] has passed.
     seen: u64,
 }
 
 /// The lines with the extreme values of a name. Minimum and maximum are of finite values.
 #[derive(Clone, Copy, Debug)]
-struct Extremes {
+struct ExtremeLines {
     first: usize,
     last: usize,
     min: Option<(f64, usize)>,
@@ -69,8 +69,8 @@ pub(super) struct ThinningResult {
     pub dropped: u64,
 }
 
-impl Survey {
-    /// Takes the next line of the file, with its length in bytes; `None` is no event.
+impl EventSurvey {
+    /// Takes the next line of the file, with its length in bytes; `None` if it is not an event.
     pub(super) fn push(&mut self, line: Option<TimedEvent<Event>>, bytes: u64) {
         let at = self.lines.len();
         let kind = match line.map(|line| line.event) {
@@ -93,7 +93,7 @@ impl Survey {
             if let Some(extremes) = self.extremes.get_mut(name) {
                 extremes.add(at, *value);
             } else {
-                let mut extremes = Extremes { first: at, last: at, min: None, max: None };
+                let mut extremes = ExtremeLines { first: at, last: at, min: None, max: None };
                 extremes.add(at, *value);
                 self.extremes.insert(name.clone(), extremes);
             }
@@ -151,7 +151,7 @@ impl Survey {
     }
 }
 
-impl Extremes {
+impl ExtremeLines {
     fn add(&mut self, at: usize, value: f64) {
         self.last = at;
         if value.is_finite() {
@@ -163,9 +163,9 @@ impl Extremes {
 
 /// The lines of events of which a [`RunView`] keeps the newest, or the newest of a name.
 #[derive(Debug, Default)]
-struct Newest(HashMap<&'static str, Vec<(Option<String>, usize)>>);
+struct NewestLines(HashMap<&'static str, Vec<(Option<String>, usize)>>);
 
-impl Newest {
+impl NewestLines {
     /// Takes the line of an event; returns the one that it replaces.
     fn take(&mut self, event: &Event, at: usize) -> Option<usize> {
         let (kind, name, most) = match event {

@@ -5,8 +5,8 @@
 //! the system closes the socket.
 //!
 //! The number of threads and descriptors is limited: an unfinished handshake makes room for a new
-//! connection, and some places are reserved for short visits. So is the rate at which commands are
-//! read, because decoding them takes time from the training and from other clients.
+//! connection, and some places are reserved for short connections. The rate at which commands are
+//! read is limited, too, because decoding them takes time from the training and from other clients.
 
 use super::listener::peer;
 use super::log::Log;
@@ -29,22 +29,22 @@ use std::time::{Duration, Instant};
 
 /// Maximum number of clients; more are refused.
 const MAX_CLIENTS: usize = 64;
-/// Additional places for short visits once all places for clients are taken: `ls`, and commands
-/// that return at once.
-const MAX_VISITS: usize = 8;
+/// Additional places for short connections, such as those of `nntop ls` and `nntop pause`, once all
+/// places for clients are taken.
+const MAX_BRIEF_CONNECTIONS: usize = 8;
 /// Maximum number of unfinished handshakes; one more closes another one.
 const MAX_HANDSHAKES: usize = 16;
 /// Pause after a connection that was closed before it was accepted.
 const ABANDONED_PAUSE: Duration = Duration::from_micros(100);
 /// Timeout of the handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout of a visit.
-const VISIT_TIMEOUT: Duration = Duration::from_secs(60);
-/// Commands of one client are read at no more than one in this time, on average.
+/// Timeout of a short connection.
+const BRIEF_TIMEOUT: Duration = Duration::from_secs(60);
+/// Minimum average time between two commands of one client.
 const COMMAND_INTERVAL: Duration = Duration::from_millis(5);
-/// And at no more than this many bytes a second.
+/// Maximum average rate at which commands of one client are read, in bytes per second.
 const COMMAND_BYTES_PER_SECOND: f64 = 2e6;
-/// A client may be ahead of both rates by what they allow in this time.
+/// Burst: a client may be ahead of both limits by as much as they allow in this time.
 const COMMAND_BURST: Duration = Duration::from_secs(1);
 
 /// Accepts and serves clients.
@@ -57,7 +57,7 @@ pub(super) struct Clients {
     handshakes: Arc<Mutex<Handshakes>>,
     /// Number of clients that completed the handshake.
     connected: Arc<AtomicUsize>,
-    /// The number of those that keep the session alive, which a glance does not.
+    /// Number of those that keep the session alive: all except the ones that only read the status.
     attached: Arc<AtomicUsize>,
 }
 
@@ -94,7 +94,7 @@ impl Clients {
     /// Serves a client in its own threads.
     pub(super) fn serve(&self, stream: UnixStream) {
         if is_abandoned(&stream) {
-            // A process that connects without a pause does not keep this thread busy.
+            // Otherwise a process that connects in a loop would keep this thread busy.
             thread::sleep(ABANDONED_PAUSE);
             return;
         }
@@ -127,13 +127,13 @@ impl Clients {
     fn serve_client(&self, stream: &UnixStream, handshake: u64) -> Result<(), Refusal> {
         stream.set_nonblocking(false)?;
         let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
-        let mut timed = Timed { stream, deadline };
+        let mut timed = DeadlineStream { stream, deadline };
         let first = first_bytes(&mut timed)?;
         if is_script(&first) {
             return self.serve_script(stream, first, handshake);
         }
         let (hello, place) = self.exchange_hellos(&first, &mut timed, handshake)?;
-        let is_visit = hello.glance || hello.brief;
+        let is_brief = hello.glance || hello.brief;
         let _attached = (!hello.glance).then(|| ClientSlot::take(&self.attached));
         let link = self.hub.attach(hello.attachment);
         let writer = thread::Builder::new().name("nntop-client-out".into()).spawn({
@@ -144,9 +144,9 @@ impl Clients {
                 let _ = stream.shutdown(Shutdown::Both);
             }
         })?;
-        let result = if is_visit {
-            let deadline = Instant::now() + VISIT_TIMEOUT;
-            receive_commands(Timed { stream, deadline }, stream, &link.commands)
+        let result = if is_brief {
+            let deadline = Instant::now() + BRIEF_TIMEOUT;
+            receive_commands(DeadlineStream { stream, deadline }, stream, &link.commands)
         } else {
             stream.set_read_timeout(None)?;
             receive_commands(stream, stream, &link.commands)
@@ -176,18 +176,18 @@ impl Clients {
         Ok(reports.serve(incoming, || lock(&self.handshakes).end(handshake))?)
     }
 
-    /// Completes the handshake, of which the bytes `first` were already read, and takes a place.
+    /// Completes the handshake, whose first bytes were already read, and takes a place.
     fn exchange_hellos(
         &self,
         first: &[u8],
-        stream: &mut Timed,
+        stream: &mut DeadlineStream,
         handshake: u64,
     ) -> Result<(ClientHello, ClientSlot), Refusal> {
         let hello: ClientHello = wire::read_hello(&mut first.chain(&mut *stream))?;
         let place = ClientSlot::take(&self.connected);
-        // From here on the number of places is the limit.
+        // From here on it counts as a client and no longer as a handshake.
         lock(&self.handshakes).end(handshake);
-        let reserved = if hello.glance || hello.brief { MAX_VISITS } else { 0 };
+        let reserved = if hello.glance || hello.brief { MAX_BRIEF_CONNECTIONS } else { 0 };
         let refused = refusal(&hello, place.number > MAX_CLIENTS + reserved);
         let answer = SessionHello::new(self.attached.load(Ordering::SeqCst), refused.clone());
         wire::write_hello(stream, &answer)?;
@@ -199,8 +199,8 @@ impl Clients {
     }
 }
 
-/// Whether the client has closed the connection without sending anything, for which no thread is
-/// worth starting.
+/// Whether the client has closed the connection without sending anything. No thread is started for
+/// such a connection.
 fn is_abandoned(stream: &UnixStream) -> bool {
     let mut polled = [PollFd::new(stream, PollFlags::IN)];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -211,7 +211,7 @@ fn is_abandoned(stream: &UnixStream) -> bool {
 
 /// The first four bytes of a connection, or fewer if it is closed before. They distinguish scripts
 /// from other clients.
-fn first_bytes(stream: &mut Timed) -> io::Result<Vec<u8>> {
+fn first_bytes(stream: &mut DeadlineStream) -> io::Result<Vec<u8>> {
     let mut first = Vec::with_capacity(4);
     stream.take(4).read_to_end(&mut first)?;
     Ok(first)
@@ -245,7 +245,7 @@ fn receive_commands(
     let mut payload = Vec::new();
     let mut limit = RateLimit::new(Instant::now());
     while wire::read_frame(&mut input, MAX_COMMAND, &mut payload)? {
-        // The hub lives as long as the process. This blocks while it has enough to do.
+        // Blocks while the queue of commands is full. The hub lives as long as the process.
         let _ = commands.send(wire::decode(&payload)?);
         let wait = limit.register(payload.len(), Instant::now());
         if !wait.is_zero() {
@@ -255,10 +255,10 @@ fn receive_commands(
     Ok(())
 }
 
-/// Waits, but not for a client that has disconnected: the little that it has sent before is read at
+/// Waits, but not longer than until the client disconnects: what it has sent before is then read at
 /// once, so that its memory is freed.
 fn wait_while_connected(socket: &UnixStream, wait: Duration) {
-    // Reports that the connection was closed, though no event is asked for.
+    // `poll` reports a closed connection even if no events are requested.
     let mut polled = [PollFd::new(socket, PollFlags::empty())];
     if let Ok(timeout) = Timespec::try_from(wait) {
         // An interrupted wait is over early.
@@ -268,9 +268,8 @@ fn wait_while_connected(socket: &UnixStream, wait: Duration) {
 
 /// Limits the rate of commands and bytes that are read from one client.
 struct RateLimit {
-    /// The time that the commands so far take at the allowed rates and that has not passed yet.
+    /// How far the client was ahead of the allowed rates at the time `at`.
     debt: Duration,
-    /// When `debt` was computed.
     at: Instant,
 }
 
@@ -301,7 +300,8 @@ fn send_updates(updates: &Receiver<Update>, stream: &UnixStream, log: &Log) {
     }
 }
 
-/// Sends an update. A snapshot that is too long is sent without its frames, which are sent again.
+/// Sends an update. A snapshot that is too long is sent without its probe answers; newer ones
+/// follow as events.
 fn send(out: &mut BufWriter<&UnixStream>, update: &Update) -> Result<(), WireError> {
     match (wire::write_frame(out, &wire::encode(update)?, MAX_UPDATE), update) {
         (Err(WireError::TooLong { .. }), Update::Snapshot(view)) => {
@@ -316,26 +316,26 @@ fn send(out: &mut BufWriter<&UnixStream>, update: &Update) -> Result<(), WireErr
 }
 
 /// A stream with one deadline for all reads and writes.
-struct Timed<'a> {
+struct DeadlineStream<'a> {
     stream: &'a UnixStream,
     deadline: Instant,
 }
 
-impl Timed<'_> {
+impl DeadlineStream<'_> {
     fn left(&self) -> io::Result<Duration> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
     }
 }
 
-impl Read for Timed<'_> {
+impl Read for DeadlineStream<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stream.set_read_timeout(Some(self.left()?))?;
         (&*self.stream).read(buffer)
     }
 }
 
-impl Write for Timed<'_> {
+impl Write for DeadlineStream<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.stream.set_write_timeout(Some(self.left()?))?;
         (&*self.stream).write(bytes)
@@ -359,7 +359,7 @@ impl Handshakes {
         if self.pending.len() >= MAX_HANDSHAKES
             && let Some((_, superfluous)) = self.pending.remove(self.superfluous())
         {
-            // Its thread notices this.
+            // This wakes its thread, which then ends.
             let _ = superfluous.shutdown(Shutdown::Both);
         }
         self.started += 1;
@@ -367,9 +367,9 @@ impl Handshakes {
         Ok(self.started)
     }
 
-    /// The connection to close: the oldest that its client has closed, or else on which it has sent
-    /// nothing that waits to be read, or else the oldest of all. A client that sends its hello at
-    /// once is served, however many connect and send none.
+    /// Index of the connection to close: the oldest that its client has closed; without one, the
+    /// oldest without unread data; without one, the oldest. A client that sends its hello at once
+    /// is therefore served, no matter how many others connect and send none.
     fn superfluous(&self) -> usize {
         let streams = self.pending.iter().map(|(_, stream)| stream);
         let mut polled: Vec<PollFd> =
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_client_that_has_disconnected() {
+    fn the_wait_for_a_client_ends_when_it_disconnects() {
         let (client, session) = UnixStream::pair().unwrap();
         let (done, ended) = crossbeam_channel::bounded(1);
         thread::spawn(move || {
@@ -488,7 +488,7 @@ mod tests {
             connect(&mut handshakes, b"");
             assert!(kept(&handshakes, honest) && handshakes.pending.len() <= MAX_HANDSHAKES);
         }
-        // Without others, the oldest goes.
+        // If every client has sent a hello, the oldest connection is closed.
         for _ in 0..MAX_HANDSHAKES {
             connect(&mut handshakes, b"hello");
         }

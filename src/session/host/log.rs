@@ -1,4 +1,4 @@
-//! The session's log for people: one line per event, with the time in UTC.
+//! The session's human-readable log: one line per event, with the time in UTC.
 
 use super::process::open_log;
 use crate::files::atomic;

@@ -45,8 +45,8 @@ const TICK: Duration = Duration::from_secs(1);
 const LAST_TICK: Duration = Duration::from_millis(100);
 /// How long a session stays after its run and last client have ended: another may be connecting.
 const GRACE: Duration = Duration::from_secs(1);
-/// How long a clean end may take. After that the process ends anyway, and resumes from its
-/// checkpoint.
+/// Timeout of a clean shutdown. After it the process ends anyway, and the run can be resumed from
+/// its last checkpoint.
 const END_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The line that tells the starter that the session is ready.
@@ -134,7 +134,7 @@ impl Session {
         }
         let record = RunRecord::read(&run)?;
         // This process holds the lock, so any temporary file here belongs to a dead process.
-        atomic::sweep(run.path());
+        atomic::remove_abandoned(run.path());
         let log = Arc::new(Log::new(&run));
         let signals = listen_for_signals()
             .map_err(|source| HostError::Io { what: "cannot listen for signals".into(), source })?;
@@ -223,13 +223,13 @@ impl Session {
     fn end_on_signal(&mut self, over: bool) {
         let mut signal = [0];
         let _ = self.signals.read(&mut signal);
-        self.log.record("asked to end by a signal");
+        self.log.record("ending: a termination signal was received");
         if over {
             return;
         }
         self.interrupted.store(true, Ordering::SeqCst);
-        // If the training thread is gone, `over` was signalled. The second command skips the wait
-        // for a model that cannot be written, which resuming writes again.
+        // If the training thread is gone, `over` was signalled. The second command ends the retries
+        // of writing a model to a full disk; a resumed run writes the model again.
         for _ in 0..2 {
             let _ = self.work.commands.send(Command::Stop);
         }
@@ -253,14 +253,14 @@ impl Session {
             Self::maintain_checkpoints,
             Self::maintain_lock_and_socket,
         ];
-        for keep in all {
-            if let Err(error) = keep(self) {
+        for maintain in all {
+            if let Err(error) = maintain(self) {
                 self.log.record(error);
             }
         }
     }
 
-    /// The run's directory and its log.
+    /// Recreates the run's directory and its log.
     fn maintain_log(&mut self) -> Result<(), HostError> {
         let deleted = if !self.run.path().exists() {
             make_private(self.run.path())?;

@@ -7,10 +7,10 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 
-/// Heaps of the allocator, which the threads of the session share.
+/// Maximum number of arenas of the allocator, which all threads of the session share.
 #[cfg(target_env = "gnu")]
-const HEAPS: i32 = 2;
-/// Buffers of this many bytes are returned to the system when they are freed.
+const MAX_ARENAS: i32 = 2;
+/// Buffers of at least this many bytes are returned to the system when they are freed.
 #[cfg(target_env = "gnu")]
 const LARGE_BUFFER: i32 = 128 << 10;
 
@@ -62,13 +62,14 @@ pub(super) fn detach(run: &RunDir) -> io::Result<Inherited> {
     Ok(Inherited { lock, starter })
 }
 
-/// Makes the allocator return large buffers to the system as soon as they are freed. By default glibc
-/// keeps them in up to eight heaps per core: a session with many clients would grow for hours.
+/// Makes the allocator return large buffers to the system as soon as they are freed. By default
+/// glibc keeps them in up to eight arenas per core: a session with many clients would grow for
+/// hours.
 fn return_freed_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: `mallopt` sets parameters of the allocator; no other thread runs yet that allocates.
     unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, HEAPS);
+        libc::mallopt(libc::M_ARENA_MAX, MAX_ARENAS);
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BUFFER);
     }
 }

@@ -86,7 +86,7 @@ impl Recorder {
     /// Reports once that events cannot be written, and once that they can be again.
     fn report_disk_state(&mut self, result: io::Result<()>) {
         self.waiting.store(self.file.is_waiting(), Ordering::SeqCst);
-        // An event that is not stored says nothing about the disk.
+        // Appending an event that is not stored succeeds even on a full disk.
         let failing = result.is_err() || self.failing && self.file.is_waiting();
         if failing == std::mem::replace(&mut self.failing, failing) {
             return;
@@ -118,12 +118,12 @@ impl Recorder {
         }
     }
 
-    /// Writes an event to the log unless an earlier process of the run did: a resumed run repeats its
-    /// events.
+    /// Writes an event to the log unless an earlier process of the run did: a resumed run repeats
+    /// its events.
     fn log_event(&mut self, event: &Event, is_news: bool) {
         match event {
             Event::Started(info) if is_news => self.log.record(start_line(info)),
-            Event::Started(_) => self.log.record("the run goes on in a new process"),
+            Event::Started(_) => self.log.record("the run continues in a new process"),
             _ if !is_news => {}
             Event::EpochEnded(stats) => {
                 let accuracy = stats.validation_accuracy.or(stats.test_accuracy);
@@ -155,9 +155,8 @@ impl Recorder {
             Event::Refused(reason) => self.log.record(reason),
             Event::Tunable(Tunable { name, value, previous: Some(previous), step, in_force }) => {
                 let since = if *in_force { "in force since" } else { "set at" };
-                self.log.record(format_args!(
-                    "{name} {value}, before it was {previous}; {since} step {step}"
-                ));
+                self.log
+                    .record(format_args!("{name} {value} (was {previous}); {since} step {step}"));
             }
             Event::Log(line) => self.log.record(&line.text),
             Event::Finished(outcome) => self.log.record(match outcome {
@@ -192,5 +191,5 @@ fn tuning_line(tuned: &Tuned) -> String {
         Tune::Regularization(now) => ("regularization parameter", now),
         Tune::Momentum(now) => ("momentum coefficient", now),
     };
-    format!("{what} {now}, before it was {}", tuned.previous)
+    format!("{what} {now} (was {})", tuned.previous)
 }

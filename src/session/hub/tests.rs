@@ -84,7 +84,7 @@ fn the_run_watches_the_union_of_the_clients_probes() {
 }
 
 #[test]
-fn frames_go_to_clients_that_watch_them_known_ones_at_once() {
+fn answers_go_to_watching_clients_and_known_answers_at_once() {
     let rig = rig();
     let probes = [ProbeQuery::Confusion, ProbeQuery::Gradients].map(Probe::live);
     let frame = |probe: &Probe| {
@@ -220,7 +220,7 @@ fn only_the_newest_image_waits_for_a_busy_run() {
 fn a_busy_run_blocks_the_client_that_sends_commands() {
     let rig = rig();
     let link = rig.hub.attach(Attachment::Control);
-    let giving = thread::spawn(move || {
+    let sending = thread::spawn(move || {
         for _ in 0..10 * MAX_RUN_COMMANDS {
             link.commands.send(Command::Save).unwrap();
         }
@@ -237,7 +237,7 @@ fn a_busy_run_blocks_the_client_that_sends_commands() {
         .map_while(|_| rig.commands.recv_timeout(Duration::from_secs(20)).ok())
         .count();
     assert_eq!(taken, 10 * MAX_RUN_COMMANDS, "none is lost");
-    drop(giving.join().unwrap());
+    drop(sending.join().unwrap());
 }
 
 #[test]

@@ -17,7 +17,6 @@ pub const PROTOCOL_TEXT: &str = include_str!("../../../assets/client/PROTOCOL.md
 ///
 /// # Errors
 /// If the directory or the file cannot be written.
-/// When the directory or the file cannot be written.
 pub(in crate::session) fn install(run: &RunDir, before: Option<&OsStr>) -> io::Result<OsString> {
     let dir = run.client();
     DirBuilder::new().mode(0o700).recursive(true).create(&dir)?;

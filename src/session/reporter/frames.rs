@@ -23,7 +23,7 @@ struct ActivationMessage {
 /// Decodes the answer to a probe.
 ///
 /// # Errors
-/// What does not match the probe.
+/// If the frame does not match the probe; the error says what is wrong.
 pub(in crate::session) fn content(what: &ProbeQuery, frame: Value) -> Result<Content, String> {
     let problem = |error: serde_json::Error| error.to_string();
     match what {
@@ -56,7 +56,7 @@ pub(in crate::session) fn content(what: &ProbeQuery, frame: Value) -> Result<Con
         ProbeQuery::Digits(_)
         | ProbeQuery::Digit { .. }
         | ProbeQuery::Confusion
-        | ProbeQuery::Snapshots => Err("a reporter is not asked for this".into()),
+        | ProbeQuery::Snapshots => Err("scripts do not answer this probe".into()),
     }
 }
 

@@ -19,4 +19,4 @@ pub(super) use frames::content;
 pub use message::REPORTER_PROTOCOL;
 pub(super) use message::{Acknowledgement, Message};
 pub(super) use predictions::ReportedPredictions;
-pub(super) use requests::{Answered, Reporter, ScriptRequest};
+pub(super) use requests::{AnsweredRequest, Reporter, ScriptRequest};

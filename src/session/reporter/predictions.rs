@@ -56,7 +56,7 @@ impl ReportedPredictions {
     /// Parses the value of a message.
     ///
     /// # Errors
-    /// What is inconsistent.
+    /// If it is inconsistent; the error says what is wrong.
     pub(super) fn parse(value: Value, step: i64) -> Result<Self, String> {
         let step = value.get("step").and_then(Value::as_i64).unwrap_or(step);
         let raw: PredictionsMessage =

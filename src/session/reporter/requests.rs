@@ -85,7 +85,7 @@ pub(in crate::session) struct Reporter {
 
 /// An answer with its request.
 #[derive(Debug)]
-pub(in crate::session) struct Answered {
+pub(in crate::session) struct AnsweredRequest {
     pub request: ScriptRequest,
     pub answer: Acknowledgement,
 }
@@ -120,12 +120,12 @@ impl Reporter {
     }
 
     /// Finds the request that an answer belongs to; `None` if there is none.
-    pub(in crate::session) fn take(&mut self, answer: Acknowledgement) -> Option<Answered> {
+    pub(in crate::session) fn take(&mut self, answer: Acknowledgement) -> Option<AnsweredRequest> {
         let request = self.waiting.remove(&answer.id)?;
         if let ScriptRequest::Probe(probe) = &request {
             self.answered.insert(probe.clone(), Instant::now());
         }
-        Some(Answered { request, answer })
+        Some(AnsweredRequest { request, answer })
     }
 
     /// Repeats the requests for the watched probes whose last answer is old enough; returns when

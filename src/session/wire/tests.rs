@@ -188,7 +188,7 @@ fn a_hello_of_another_version_is_parsed() {
     assert_eq!(read_hello::<SessionHello>(&mut &bytes[..]).unwrap(), refused);
 }
 
-/// The bytes of protocol 1, which sessions of older programs send. If this fails, raise
+/// The encoding of these commands has not changed since protocol 1. If this fails, raise
 /// [`PROTOCOL_VERSION`].
 #[test]
 fn the_encoding_of_the_first_commands_is_stable() {

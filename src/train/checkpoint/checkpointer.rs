@@ -99,7 +99,7 @@ pub(crate) struct Checkpointer {
 impl Checkpointer {
     /// `best` is the best validation accuracy of a resumed run.
     pub(crate) fn new(policy: CheckpointPolicy, best: Option<f64>) -> Self {
-        atomic::sweep(&policy.dir);
+        atomic::remove_abandoned(&policy.dir);
         Self {
             policy,
             best,
@@ -210,7 +210,7 @@ impl Checkpointer {
     }
 
     /// Makes the last checkpoint the previous one, by a hard link so that there is always a last
-    /// one. A damaged one of an earlier process does not replace a valid previous one.
+    /// one. A damaged last checkpoint of an earlier process does not replace a valid previous one.
     fn keep_previous(&self) -> Result<(), CheckpointError> {
         let (last, previous) = (self.policy.dir.join(LAST), self.policy.dir.join(PREVIOUS));
         if !last.exists() || (self.written.is_none() && file::read(&last).is_err()) {

@@ -18,8 +18,8 @@ pub enum ClaimError {
     #[error("{}: another run is writing its checkpoints there; give another directory", dir.display())]
     InUse { dir: PathBuf },
     #[error(
-        "{}: holds the checkpoints of another run; give another directory, or --resume {} to go \
-         on from them", dir.display(), dir.display()
+        "{}: holds the checkpoints of another run; give another directory, or --resume {} to \
+         continue from them", dir.display(), dir.display()
     )]
     Occupied { dir: PathBuf },
     #[error("{}: {source}", path.display())]

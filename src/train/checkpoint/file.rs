@@ -21,7 +21,8 @@ const MAX_BYTES: u64 = 8 << 30;
 
 /// Maximum length of a spec, in bytes.
 const MAX_SPEC: u64 = 1 << 20;
-/// Allowance for everything except the weights: tuning, and the measured epochs of each layer.
+/// Allowance in bytes for everything except weights and optimizer state, such as the statistics of
+/// every epoch; and an additional allowance per layer.
 const MAX_HISTORY: u64 = 64 << 20;
 const MAX_HISTORY_OF_A_LAYER: u64 = 1 << 20;
 
@@ -54,7 +55,7 @@ pub enum CheckpointError {
     Write { file: PathBuf, source: io::Error },
 }
 
-/// The contents of a file.
+/// The contents of a checkpoint file.
 pub(super) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
     let spec = serde_json::to_string(&checkpoint.spec).expect("all map keys of a spec are texts");
     let payload = postcard::to_stdvec(&(spec, &checkpoint.body))
@@ -147,7 +148,8 @@ fn decode(path: &Path, payload: &[u8]) -> Result<Checkpoint, CheckpointError> {
         postcard::from_bytes(payload).map_err(|error| malformed(error.to_string()))?;
     let spec: Spec = serde_json::from_str(&spec).map_err(|error| malformed(error.to_string()))?;
     spec.validate().map_err(|source| CheckpointError::Spec { file: path.into(), source })?;
-    // The network of the spec must match the one in the file.
+    // Checked before a network is built from the spec: the payload must be large enough for its
+    // weights. [`Checkpoint::check_network`] compares the shapes.
     let input = body.network.layers.first().map(Layer::input);
     let parameters = |input| -> Result<u64, ArchitectureError> {
         spec.layers.parse::<Architecture>()?.parameters(input)

@@ -16,7 +16,9 @@ pub use file::CheckpointError;
 use super::schedule::PlateauTracker;
 use crate::data::Dataset;
 use crate::files::atomic;
-use crate::nn::{Hyper, Layer, Network, Optimizer, OptimizerState, Penalty, Real, Regularizer};
+use crate::nn::{
+    HyperParameters, Layer, Network, Optimizer, OptimizerState, Penalty, Real, Regularizer,
+};
 use crate::protocol::{EpochStats, LayerStats, Series, Tune, Tuned};
 use crate::spec::Spec;
 use serde::{Deserialize, Serialize};
@@ -49,9 +51,9 @@ pub struct Tuning {
 
 impl Tuning {
     /// The hyper-parameters for the optimizer; `train_size` is the n that λ is divided by.
-    pub(super) fn hyper(&self, train_size: usize) -> Hyper {
+    pub(super) fn hyper(&self, train_size: usize) -> HyperParameters {
         let Self { learning_rate, regularizer, momentum } = *self;
-        Hyper { learning_rate, regularizer, momentum, train_size }
+        HyperParameters { learning_rate, regularizer, momentum, train_size }
     }
 
     /// Changes a hyper-parameter and returns its previous value, or the reason why the new value is
@@ -73,7 +75,7 @@ impl Tuning {
                 Ok(std::mem::replace(&mut self.regularizer.lambda, lambda))
             }
             Tune::Regularization(lambda) => {
-                Err(format!("λ cannot become {lambda}: give a number from 0 on"))
+                Err(format!("λ cannot become {lambda}: give a number of at least 0"))
             }
             Tune::Momentum(_)
                 if !matches!(optimizer, Optimizer::Momentum | Optimizer::Nesterov) =>
@@ -307,7 +309,7 @@ impl Checkpoint {
         (parameters.sum::<usize>() * size_of::<Real>() * copies) as u64
     }
 
-    /// The contents of a file.
+    /// The checkpoint as the contents of a file.
     pub(super) fn encode(&self) -> Vec<u8> {
         file::encode(self)
     }

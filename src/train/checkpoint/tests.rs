@@ -35,8 +35,9 @@ fn timeless(view: &RunView) -> Vec<EpochStats> {
         .collect()
 }
 
-/// Trains to the end, halving η by hand after `tuned` mini-batches; interrupted after each of these
-/// numbers of mini-batches, and resumed from the file with a new handle.
+/// Trains to the end, and halves η by a command after `tuned` mini-batches. The run is stopped
+/// after each number of mini-batches in `interruptions`, and resumed from its checkpoint with a new
+/// handle.
 fn train(spec: &Spec, tuned: u32, interruptions: &[u32]) -> (Network, RunView) {
     let dir = tempfile::tempdir().unwrap();
     let mut at = 0;

@@ -55,13 +55,13 @@ fn a_prefetched_mini_batch_is_used_if_it_is_the_next_one() {
     let expected = inputs(&loader);
     loader.gather(&images, (0, 0), InputKind::Dense);
     let first = inputs(&loader);
-    for asked in [(0, 1), (0, 0)] {
+    for requested in [(0, 1), (0, 0)] {
         let (mini_batch, ahead) = loader.batch_and_prefetch(&images, (0, 1), InputKind::Dense);
         let now = mini_batch.x().dense().to_owned();
         ahead.gather();
         assert_eq!(inputs(&loader), now, "the current mini-batch is unchanged");
-        loader.gather(&images, asked, InputKind::Dense);
-        assert_eq!(inputs(&loader), if asked == (0, 1) { &expected } else { &first });
+        loader.gather(&images, requested, InputKind::Dense);
+        assert_eq!(inputs(&loader), if requested == (0, 1) { &expected } else { &first });
     }
 }
 

@@ -59,8 +59,8 @@ fn an_ensemble_is_evaluated_and_shows_its_votes() {
             labels: vec![data.test.labels[index]],
             ..data.test
         };
-        let said = models.iter().map(|model| model.answer(&image)[0].answer as u32);
-        assert_eq!(votes, said.collect::<Vec<_>>());
+        let expected = models.iter().map(|model| model.answer(&image)[0].answer as u32);
+        assert_eq!(votes, expected.collect::<Vec<_>>());
         assert!(votes.contains(&card.prediction));
     }
     let filter = DigitFilter { verdict: PredictionFilter::Wrong, ..DigitFilter::default() };

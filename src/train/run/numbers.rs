@@ -55,7 +55,7 @@ fn a_hundred_hidden_neurons_match_the_book_in_the_best_of_five_runs() {
 }
 
 /// Median seconds per epoch spent in mini-batches, and outside of them (evaluations).
-fn seconds_an_epoch(view: &RunView) -> (f64, f64) {
+fn seconds_per_epoch(view: &RunView) -> (f64, f64) {
     let mut seconds: Vec<f64> =
         view.epochs.points()[1..].iter().map(|stats| stats.train_seconds).collect();
     let elapsed = view.progress.as_ref().map_or(0.0, |p| p.elapsed_seconds);
@@ -89,7 +89,7 @@ fn the_cost_of_the_default_dashboard() {
         while view.outcome.is_none() {
             view.apply(&handle.events.recv().unwrap());
         }
-        let (epoch, rest) = seconds_an_epoch(&view);
+        let (epoch, rest) = seconds_per_epoch(&view);
         eprintln!("watching {watching}: {epoch:.4} s per epoch, {rest:.4} s for the rest");
     }
 }
@@ -106,12 +106,12 @@ fn how_soon_a_pause_takes_effect() {
         for turn in 0..30 {
             // At various times, in evaluations and in mini-batches.
             std::thread::sleep(std::time::Duration::from_millis(20 + 7 * turn));
-            let asked = std::time::Instant::now();
+            let requested = std::time::Instant::now();
             handle.commands.send(Command::Pause).unwrap();
             let paused =
                 |event| matches!(event, Event::StatusChanged(s) if s.activity == Activity::Paused);
             while !paused(handle.events.recv().unwrap()) {}
-            longest = longest.max(asked.elapsed());
+            longest = longest.max(requested.elapsed());
             handle.commands.send(Command::Resume).unwrap();
         }
         eprintln!("{layers}: paused after {longest:?} at most");

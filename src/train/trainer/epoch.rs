@@ -62,7 +62,8 @@ pub(super) fn diverged(state: &Checkpoint) -> Outcome {
 
 /// Whether every weight and bias is a finite number.
 pub(super) fn is_finite(network: &Network) -> bool {
-    // `fold` goes row by row; `iter` computes the place of every weight of a padded row.
+    // `fold` goes row by row; `iter` would compute the offset of every weight, because rows are
+    // padded.
     let finite = |array: &ArrayViewD<Real>| array.fold(true, |all, value| all & value.is_finite());
     network.layers.iter().all(|layer| layer.parameters().iter().all(|(_, array)| finite(array)))
 }

@@ -263,7 +263,7 @@ fn newer_answers_are_shown_when_the_connection_allows() {
     send(&mut app, frame(2));
     send(&mut app, frame(3));
     assert_eq!((shown(&app), app.is_waiting()), (1, true));
-    app.settle();
+    app.show_waiting_frames();
     assert_eq!((shown(&app), app.is_waiting()), (3, false), "the newest wins");
 }
 
@@ -365,11 +365,11 @@ fn keys_and_outcome_never_overlap_in_the_footer() {
 struct Nothing;
 
 impl crate::ui::Opener for Nothing {
-    fn runs(&self) -> Result<crate::ui::Opened, String> {
+    fn runs(&self) -> Result<crate::ui::OpenedDashboard, String> {
         Err("none".to_owned())
     }
 
-    fn run(&self, name: &str) -> Result<crate::ui::Opened, String> {
+    fn run(&self, name: &str) -> Result<crate::ui::OpenedDashboard, String> {
         Err(name.to_owned())
     }
 }

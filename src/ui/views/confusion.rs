@@ -29,7 +29,7 @@ const MAX_NAME_LENGTH: usize = 8;
 /// correctly.
 const SUMS: u16 = 15;
 
-/// The view.
+/// The confusion matrix with coloured counts, and the size and the recall of each class.
 #[derive(Debug, Default)]
 pub struct ConfusionView {
     /// The selected cell: true label and predicted label.
@@ -337,12 +337,13 @@ fn counts(cell: Rect) -> Rect {
     Rect { width: cell.width - cell.width.saturating_sub(4) / 4, ..cell }
 }
 
-/// The sum of counts, which come from a session and may be as large as possible.
+/// The saturating sum of counts: they come from a session, so they may be as large as `u32::MAX`.
 fn sum(counts: impl Iterator<Item = u32>) -> u32 {
     counts.fold(0, u32::saturating_add)
 }
 
-/// Counts, true label down.
+/// Counts of shape (classes, classes), row-major: the row is the true label, the column the
+/// predicted label.
 struct ConfusionCounts<'a> {
     classes: u32,
     counts: &'a [u32],
@@ -390,7 +391,7 @@ mod tests {
     use crate::ui::theme::Theme;
 
     #[test]
-    fn the_largest_counts_have_sums() {
+    fn sums_of_the_largest_counts_saturate() {
         let matrix = ConfusionCounts { classes: 2, counts: &[u32::MAX; 4] };
         assert_eq!([matrix.total(), matrix.right(), matrix.row(0)], [u32::MAX; 3]);
         assert_eq!(matrix.digits(), 10);

@@ -14,8 +14,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// Number of epochs shown when zoomed in.
 const WINDOW: usize = 20;
-/// From this many epochs on, the untrained network is omitted: its high cost would flatten the
-/// later part of the curve.
+/// From this many measurements on, that of the untrained network (epoch 0) is omitted: its high
+/// cost would flatten the later part of the curve.
 const ENOUGH: usize = 4;
 /// Minimum rows of a chart with a frame.
 const FRAMED: u16 = 8;
@@ -48,7 +48,7 @@ impl Span {
     }
 }
 
-/// The view.
+/// A chart of the accuracies and one of the costs over the epochs.
 #[derive(Debug, Default)]
 pub struct CurvesView {
     span: Span,

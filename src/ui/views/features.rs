@@ -15,7 +15,7 @@ use ratatui::widgets::Widget;
 /// Columns of the pane with the filter.
 const SIDE: u16 = 32;
 
-/// The view.
+/// The output of a layer for the selected test image: feature maps, or activations as bars.
 #[derive(Debug, Default)]
 pub struct FeaturesView {
     selected: usize,

@@ -72,7 +72,8 @@ const ALL: [u16; 2] = [100, 40];
 /// Maximum columns of the bars.
 const MAX_BARS_WIDTH: u16 = 64;
 
-/// The view.
+/// The gradient norms, update ratios and fractions of saturated and dead units of every layer: bars
+/// at the selected moment, and curves over the epochs.
 #[derive(Debug, Default)]
 pub struct GradientsView {
     /// Index of the quantity on the chart.

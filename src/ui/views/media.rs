@@ -15,7 +15,7 @@ use ratatui::widgets::Widget;
 /// Columns of the list of tags.
 const LIST: u16 = 30;
 
-/// The view.
+/// The tags that a script reported, and the newest text, image or histogram of the selected one.
 #[derive(Debug, Default)]
 pub(in crate::ui) struct MediaView {
     /// The selected tag; the newest one if none is selected.

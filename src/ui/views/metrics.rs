@@ -15,7 +15,7 @@ use ratatui::layout::Rect;
 /// Minimum size of a chart in columns and rows.
 const MIN_SIZE: [u16; 2] = [36, 9];
 
-/// The view.
+/// The metrics of a command over the steps or the time, one chart per metric.
 #[derive(Debug, Default)]
 pub(in crate::ui) struct MetricsView {
     /// Index of the first chart of the page.

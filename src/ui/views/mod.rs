@@ -57,7 +57,7 @@ pub(super) const TABLE: &[ViewEntry] = &[
     entry(ViewId::Explore, '0', || Box::<ExploreView>::default()),
 ];
 
-/// The view of a run whose name has this prefix, ignoring case.
+/// The id of the first view of a run with a name that starts with this text, ignoring case.
 #[must_use]
 pub fn named(text: &str) -> Option<ViewId> {
     let begins = |entry: &&ViewEntry| {
@@ -67,7 +67,8 @@ pub fn named(text: &str) -> Option<ViewId> {
     TABLE.iter().find(begins).map(|entry| entry.id)
 }
 
-/// The keys of open views. Those without an entry in the table use the keys of the first tabs.
+/// The keys of open views. A view without an entry in the table has the key of the entry at its
+/// position.
 pub(super) fn keys(views: &[Box<dyn View>]) -> impl Iterator<Item = char> {
     views.iter().zip(TABLE).map(|(view, tab)| {
         let own = TABLE.iter().find(|entry| entry.id == view.id());

@@ -15,7 +15,7 @@ use unicode_width::UnicodeWidthStr;
 /// Number of lines per step of the mouse wheel.
 const WHEEL: u64 = 3;
 
-/// The view.
+/// The output of a command, with scrolling and search.
 #[derive(Debug, Default)]
 pub(in crate::ui) struct OutputView {
     /// The number of the first visible line; `None` follows the newest.

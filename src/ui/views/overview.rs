@@ -18,7 +18,7 @@ use unicode_width::UnicodeWidthStr;
 /// Maximum number of units in the strip of heatmaps.
 const STRIP: u32 = 24;
 
-/// The view.
+/// Progress, accuracy, cost, the weights of the first units and a test image on one screen.
 #[derive(Debug, Default)]
 pub struct OverviewView {
     accuracy: ChartState,
@@ -80,7 +80,8 @@ impl View for OverviewView {
             }
             return;
         }
-        // With enough rows, the digit at the bottom has at least 14.
+        // From 34 rows on, the panes at the bottom have 15 rows inside their frames: enough for the
+        // 14 rows of a digit of 28 pixels.
         let bottom = if area.height >= 34 { 17 } else { area.height / 2 - 1 };
         let [bars, charts, below] = Layout::vertical([
             Constraint::Length(3),
@@ -279,7 +280,8 @@ impl OverviewView {
     }
 }
 
-/// Columns of a heatmap so that whole ones fill a row; 14 show every other pixel of an image.
+/// Columns of a heatmap, at most 14 (half the width of MNIST's images), so that whole heatmaps with
+/// gaps of one column fill a row.
 fn tile_width(room: u16) -> u16 {
     const MAX_WIDTH: u16 = 14;
     let count = (room + 1).div_ceil(MAX_WIDTH + 1).max(1);

@@ -20,7 +20,7 @@ const TEXT_ROWS: u16 = 3;
 /// Minimum columns of a piece, for its text.
 const MIN_WIDTH: u16 = 9;
 
-/// The view.
+/// A picture of digits with its cuts, the pieces with their predictions, and the segmentations.
 #[derive(Clone, Debug, Default)]
 pub(in crate::ui) struct ReadView {
     name: String,
@@ -199,7 +199,7 @@ impl View for ReadView {
 
     fn about(&self) -> &'static [&'static str] {
         &[
-            "A picture of digits: where it was cut into pieces, and what the network takes each piece for.",
+            "A picture of digits: where it was cut into pieces, and the prediction for each piece.",
             "A segmentation's score is the sum of its pieces' scores: the nearer to zero, the surer.",
         ]
     }

@@ -13,7 +13,7 @@ use ratatui::layout::Rect;
 /// Columns of the names.
 const NAMES: u16 = 14;
 
-/// The view.
+/// The CPU, memory and threads of a command's processes, and the GPUs of the machine.
 #[derive(Debug, Default)]
 pub(in crate::ui) struct SystemView;
 

@@ -10,7 +10,7 @@ pub(super) enum XAxis {
     Step,
     /// Seconds since the first value.
     Relative,
-    /// The same without the time in which the run was held or suspended.
+    /// Seconds since the first value, without the time in which the run was held or suspended.
     Training,
 }
 

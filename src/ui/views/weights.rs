@@ -22,7 +22,7 @@ const NAME: usize = 7;
 /// Maximum rows of an enlarged row of weights.
 const MAX_ROW_HEIGHT: u16 = 8;
 
-/// The view.
+/// The incoming weights of a layer's units as heatmaps, with their histogram and the biases.
 #[derive(Debug, Default)]
 pub struct WeightsView {
     selected: usize,
@@ -144,7 +144,7 @@ impl WeightsView {
         }
     }
 
-    /// Draws a unit whose inputs are not an image as a row after its name.
+    /// Draws the weights of a unit whose inputs are not an image: its name, then a row of pixels.
     fn row(
         &self,
         unit: usize,
@@ -374,7 +374,7 @@ fn draw_biases(
     }
 }
 
-/// Describes the columns of the rows, to the right of the scale if there is room.
+/// Writes which inputs the columns stand for, to the right of the legend, if there is room.
 fn inputs(count: usize, line: Rect, buffer: &mut Buffer, context: &ViewContext) {
     const SCALE: usize = 40;
     let text =

@@ -1,4 +1,5 @@
-//! Text with escape sequences: colours are kept, all other control sequences are removed.
+//! Text with escape sequences: colours and attributes such as bold (SGR) are kept, all other
+//! control sequences are removed.
 
 use ratatui::style::{Color, Modifier, Style};
 use std::iter::Peekable;
@@ -44,7 +45,7 @@ fn push(spans: &mut Vec<(String, Style)>, character: char, style: Style) {
     }
 }
 
-/// Skips an escape sequence after ESC; returns its parameters if it sets colours.
+/// Skips an escape sequence after ESC; returns its parameters if it is SGR.
 fn escape(characters: &mut Peekable<Chars>) -> Option<String> {
     match characters.next()? {
         '[' => control_sequence(characters),

@@ -62,7 +62,7 @@ pub struct LineChart<'a> {
     pub value_text: fn(f64) -> String,
     /// A logarithmic y axis; values that are not positive are omitted.
     pub log: bool,
-    /// A logarithmic x axis, likewise.
+    /// A logarithmic x axis; points with an x that is not positive are omitted.
     pub log_x: bool,
     /// Upper limit of the y axis, if the quantity is bounded.
     pub highest: Option<f64>,
@@ -72,7 +72,7 @@ pub struct LineChart<'a> {
 }
 
 /// The curves in axis units, smoothed and raw.
-struct Drawn {
+struct ChartCurves {
     raw: Vec<Vec<(f64, f64)>>,
     smooth: Vec<Vec<(f64, f64)>>,
 }
@@ -117,7 +117,7 @@ impl LineChart<'_> {
     }
 
     /// The curves in axis units, without points that cannot be drawn.
-    fn curves(&self, smoothing: f64) -> Drawn {
+    fn curves(&self, smoothing: f64) -> ChartCurves {
         let x = |x: f64| if self.log_x { x.log10() } else { x };
         let y = |y: f64| if self.log { y.log10() } else { y };
         let axes = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
@@ -128,14 +128,14 @@ impl LineChart<'_> {
             let whole = smoothing <= 0.0 || line.scatter;
             if whole { axes(&line.points) } else { axes(&smoothed(&line.points, smoothing)) }
         };
-        Drawn {
+        ChartCurves {
             raw: self.lines.iter().map(|line| axes(&line.points)).collect(),
             smooth: self.lines.iter().map(smooth).collect(),
         }
     }
 
-    /// The ranges of both axes and the ticks of the y axis; `None` without points.
-    fn axes(&self, drawn: &Drawn, rows: u16, state: &mut ChartState) -> Option<Axes> {
+    /// The ranges of both axes and the ticks of the y axis; `None` if there are no points.
+    fn axes(&self, drawn: &ChartCurves, rows: u16, state: &mut ChartState) -> Option<Axes> {
         let visible: Vec<&[(f64, f64)]> = drawn
             .raw
             .iter()
@@ -182,14 +182,14 @@ impl LineChart<'_> {
         };
         let most = usize::from((rows.saturating_add(2) / 3).clamp(2, 6)) + 1;
         // Prefer the axis that gives the curves most rows, then the most ticks.
-        let worth = |axis: &YAxis| {
+        let score = |axis: &YAxis| {
             let size = (axis.ends[1] - axis.ends[0]).max(f64::MIN_POSITIVE);
             let filled = ((range[1] - range[0]) / size).clamp(0.1, 1.0);
             10.0 * filled * f64::from(axis.rows) / f64::from(rows.max(1))
                 + axis.ticks.len().min(5) as f64
         };
         let choices = (2..=most).map(axis);
-        choices.max_by(|a, b| worth(a).total_cmp(&worth(b))).unwrap_or_else(|| axis(most))
+        choices.max_by(|a, b| score(a).total_cmp(&score(b))).unwrap_or_else(|| axis(most))
     }
 
     /// The range and the ticks of a y axis around a range.
@@ -205,10 +205,10 @@ impl LineChart<'_> {
         if high > low {
             return ticks::axis([low, high], most, self.y_unit);
         }
-        let air = margin_around(low);
-        let top = self.highest.map_or(high + air, |highest| (high + air).min(highest));
+        let padding = margin_around(low);
+        let top = self.highest.map_or(high + padding, |highest| (high + padding).min(highest));
         // A quantity that is never negative has no axis below zero.
-        let bottom = if low >= 0.0 { (low - air).max(0.0) } else { low - air };
+        let bottom = if low >= 0.0 { (low - padding).max(0.0) } else { low - padding };
         ticks::axis([bottom, top], most, self.y_unit)
     }
 
@@ -294,7 +294,7 @@ impl LineChart<'_> {
     /// Draws the cursor at the nearest point of a visible curve, with its x in place of the ticks.
     fn draw_cursor(
         &self,
-        drawn: &Drawn,
+        drawn: &ChartCurves,
         axes: &Axes,
         plot: Rect,
         buffer: &mut Buffer,
@@ -322,7 +322,7 @@ impl LineChart<'_> {
 
     fn draw_curves(
         &self,
-        drawn: &Drawn,
+        drawn: &ChartCurves,
         axes: &Axes,
         area: Rect,
         buffer: &mut Buffer,
@@ -359,7 +359,7 @@ impl LineChart<'_> {
     }
 
     /// The value of a curve in the legend: at the cursor, or the newest.
-    fn value(&self, index: usize, drawn: &Drawn, state: &ChartState) -> String {
+    fn value(&self, index: usize, drawn: &ChartCurves, state: &ChartState) -> String {
         let Some(cursor) = state.cursor else { return self.lines[index].value.clone() };
         let distance = |point: &&(f64, f64)| (point.0 - cursor).abs();
         let nearest = drawn.smooth[index].iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
@@ -375,7 +375,7 @@ impl LineChart<'_> {
         &self,
         area: Rect,
         buffer: &mut Buffer,
-        drawn: &Drawn,
+        drawn: &ChartCurves,
         state: &mut ChartState,
     ) -> u16 {
         let entries: Vec<LegendEntry> = self

@@ -22,7 +22,7 @@ impl Grid {
     /// visible at once, or else tiles of half the size.
     #[must_use]
     pub fn new(area: Rect, size: [usize; 2], units: usize) -> Self {
-        // A matrix row or an image: at most as wide as the screen.
+        // At most 28 columns, the width of MNIST's images: a row of a matrix can be far wider.
         let whole = size[0].clamp(3, 28);
         let half = (whole / 2).max(3);
         // Enlarged by a whole number, or shrunk to at least a third.

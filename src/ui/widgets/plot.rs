@@ -1,5 +1,5 @@
-//! Draws curves as braille dots. Where several curves share cells, adjacent cells show them in turn,
-//! so that each remains visible.
+//! Draws curves as braille dots. Where several curves share cells, adjacent cells show them in
+//! turn, so that each remains visible.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -46,8 +46,8 @@ pub struct Tick {
     pub label: String,
 }
 
-/// The smallest round number that is at least `least`: 1, 2, 2.5 or 5 times a power of ten, for
-/// whole numbers 1, 2 or 5 times one.
+/// The smallest round number that is at least `least`: 1, 2, 2.5 or 5 times a power of ten (for
+/// whole numbers not 2.5 itself), or for a time one of [`TIMES`].
 fn round_step(least: f64, unit: AxisUnit) -> f64 {
     if unit.is_time() && least > 0.5 {
         let time = TIMES.iter().find(|time| **time >= least * (1.0 - 1e-9));
@@ -301,8 +301,8 @@ mod tests {
             let high = low + 10_f64.powf(size);
             let ticks = ticks([low, high], most, AxisUnit::Plain);
             prop_assert!(ticks.len() <= most);
-            let hair = 1e-6 * (high - low) + 1e-9 * low.abs();
-            prop_assert!(ticks.iter().all(|t| t.at >= low - hair && t.at <= high + hair));
+            let slack = 1e-6 * (high - low) + 1e-9 * low.abs();
+            prop_assert!(ticks.iter().all(|t| t.at >= low - slack && t.at <= high + slack));
             let labels: HashSet<&str> = ticks.iter().map(|tick| tick.label.as_str()).collect();
             prop_assert_eq!(labels.len(), ticks.len(), "{:?}", ticks);
             for three in ticks.windows(3) {
@@ -314,8 +314,8 @@ mod tests {
         #[test]
         fn an_axis_contains_its_range(low in -1e6..1e6_f64, size in 1e-3..1e6_f64, most in 2..7_usize) {
             let ends = axis([low, low + size], most, AxisUnit::Plain).0;
-            let hair = 1e-6 * (low.abs() + size);
-            prop_assert!(ends[0] <= low + hair && ends[1] >= low + size - hair, "{:?}", ends);
+            let slack = 1e-6 * (low.abs() + size);
+            prop_assert!(ends[0] <= low + slack && ends[1] >= low + size - slack, "{:?}", ends);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! No bytes make the readers of NumPy's arrays panic: as an `.npy` file beside labels, and as a member
-//! of an archive.
+//! The readers of NumPy's arrays never panic: neither on an `.npy` file beside labels, nor on a
+//! member of an archive.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -52,7 +52,7 @@ fn open(file: &Path) {
     }
 }
 
-/// What comes before the first `|` is the images, what comes after it the labels.
+/// The bytes before the first `|` are the images, those after it the labels.
 fuzz_target!(|bytes: &[u8]| {
     let cut = bytes.iter().position(|byte| *byte == b'|').unwrap_or(bytes.len());
     let (images, labels) = (&bytes[..cut], &bytes[(cut + 1).min(bytes.len())..]);

@@ -1,4 +1,4 @@
-//! No bytes make the reader of checkpoints panic.
+//! The reader of checkpoints never panics.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,4 @@
-//! No text makes the reader of tables panic, as a data set and as predictions, with and without a
-//! header.
+//! The reader of tables never panics, as a data set and as predictions, with and without a header.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -16,9 +15,9 @@ fuzz_target!(|bytes: &[u8]| {
     let file = dir.path().join("table.csv");
     fs::write(&file, [header.as_bytes(), rest].concat()).expect("room for it");
     let _ = Dataset::open(&file, &OpenOptions::default());
-    if let Ok(said) = PredictedDataset::open(&file, &OpenOptions::default()) {
-        let (rows, classes) = (said.answers.len(), said.data.classes.len());
-        assert_eq!((said.outputs.len(), said.data.test.len()), (rows * classes, rows));
-        assert!(said.answers.iter().flatten().all(|&class| (class as usize) < classes));
+    if let Ok(table) = PredictedDataset::open(&file, &OpenOptions::default()) {
+        let (rows, classes) = (table.answers.len(), table.data.classes.len());
+        assert_eq!((table.outputs.len(), table.data.test.len()), (rows * classes, rows));
+        assert!(table.answers.iter().flatten().all(|&class| (class as usize) < classes));
     }
 });

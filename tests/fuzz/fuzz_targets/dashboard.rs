@@ -1,4 +1,4 @@
-//! Whatever a run tells and whatever keys are typed, the dashboard is drawn, at any size.
+//! The dashboard can be drawn after any events and keys, at any size.
 #![no_main]
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
@@ -26,7 +26,7 @@ impl Input<'_> {
         self.byte() % limit
     }
 
-    /// Small most of the time, and now and then as large as can be.
+    /// A number that is usually small and sometimes the maximum.
     fn number(&mut self) -> u32 {
         match self.byte() {
             255 => u32::MAX,
@@ -261,7 +261,7 @@ fuzz_target!(|bytes: &[u8]| {
             }
             _ => area = Rect::new(0, 0, u16::from(input.byte()).max(1), u16::from(input.below(80)).max(1)),
         }
-        app.settle();
+        app.show_waiting_frames();
         app.render(&mut Buffer::empty(area));
         if input.0.is_empty() {
             break;

@@ -1,5 +1,5 @@
-//! No bytes make the readers of data sets panic. The format is recognised by content, so a corpus
-//! with a file of each format (`tests/inputs/layouts`) leads into every reader.
+//! The readers of data sets never panic. The format is recognised by content, so a corpus with a
+//! file of each format (`tests/inputs/layouts`) reaches every reader.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

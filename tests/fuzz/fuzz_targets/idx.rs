@@ -1,4 +1,4 @@
-//! No bytes make the IDX parser panic, or ask for more memory than they fill.
+//! The IDX parser never panics, and what it reads is no larger than its input.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

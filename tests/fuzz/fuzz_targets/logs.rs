@@ -1,4 +1,4 @@
-//! All readers of logs: the first byte chooses the format.
+//! All readers of logs: the first byte selects the format.
 #![no_main]
 
 #[path = "shared/reader.rs"]

@@ -1,4 +1,4 @@
-//! No bytes make the readers of model files panic; what they take, they write as they read it.
+//! The readers of model files never panic, and a model that was read is written identically again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

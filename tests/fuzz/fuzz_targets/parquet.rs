@@ -1,5 +1,5 @@
-//! No metadata and no pages make the reader of parquet files panic: between the magic numbers stand
-//! pages, then metadata of as many bytes as the first two say.
+//! The reader of parquet files never panics. The input is put between the magic numbers: pages,
+//! then metadata, whose length is in the first two bytes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

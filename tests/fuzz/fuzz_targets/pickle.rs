@@ -1,11 +1,11 @@
-//! No pickle makes the reader panic, or execute anything; nor do CIFAR's binary batches.
+//! The readers of pickles and of CIFAR's binary batches never panic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use nntop::data::{Dataset, OpenOptions};
 use std::fs;
 
-/// The first byte chooses the protocol of a pickle, or a binary batch.
+/// The first byte selects the protocol of a pickle, or a binary batch.
 fuzz_target!(|bytes: &[u8]| {
     let [kind, rest @ ..] = bytes else { return };
     let dir = tempfile::tempdir().expect("a temporary directory");

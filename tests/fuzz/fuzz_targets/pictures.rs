@@ -1,4 +1,4 @@
-//! No picture in a folder makes its reader panic, and what was kept in the cache is what was read.
+//! The reader of folders of pictures never panics, and reads the same from its cache.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Any picture is read, or refused, and every digit found lies within it.
+//! Any picture is read or refused, and every digit that is found lies within the picture.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Whatever a run's record and its events say, reading them makes nobody panic.
+//! Reading the record and the events of a run never panics.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -11,7 +11,7 @@ fn run() -> &'static RunDir {
     RUN.get_or_init(|| RunDir::at(tempfile::tempdir().expect("a temporary directory").keep()))
 }
 
-/// What comes before the first byte 0 is the record, what comes after it the events.
+/// The bytes before the first zero byte are the record, those after it the events.
 fuzz_target!(|bytes: &[u8]| {
     let run = run();
     let mut parts = bytes.splitn(2, |byte| *byte == 0);

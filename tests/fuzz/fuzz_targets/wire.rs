@@ -1,5 +1,5 @@
-//! No bytes make the decoder of a session's socket panic, or ask for more memory than they fill;
-//! what it takes, it encodes as it was, or to something that decodes to the same.
+//! The decoder of a session's socket never panics, and a decoded message can be encoded and decoded
+//! again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -84,8 +84,8 @@ fn contents(catalog: &Catalog) -> Vec<String> {
     lines
 }
 
-/// Reads the directory while one of its files grows from its first to its last byte, with a pause at
-/// each of the places.
+/// Reads the directory while one of its files grows from its first to its last byte, with a pause
+/// at each of the places.
 fn grown(root: &Path, file: &Path, bytes: &[u8], places: &[usize]) -> Vec<String> {
     let mut written = places[0];
     fs::write(file, &bytes[..written]).unwrap();
@@ -101,8 +101,8 @@ fn grown(root: &Path, file: &Path, bytes: &[u8], places: &[usize]) -> Vec<String
     contents(&catalog)
 }
 
-/// Whether no later event file of the same run lies beside it: once there is one, an earlier file
-/// grows no more.
+/// Whether a file is the last event file of its directory, or none: earlier event files do not grow
+/// any more.
 fn is_newest(file: &Path, all: &[PathBuf]) -> bool {
     let is_event = |path: &Path| path.to_string_lossy().contains("tfevents");
     let is_later = |other: &PathBuf| {

@@ -1,5 +1,5 @@
-//! TensorBoard's event files: read as by EventAccumulator and the data server, and beyond damage at
-//! which those stop.
+//! TensorBoard's event files: read with the same result as by EventAccumulator and the data server,
+//! except that reading continues after damage at which those stop.
 
 use super::expected::{difference, pairs, read};
 use super::{fixture, load, only};

@@ -50,8 +50,8 @@ fn measure(model: &Model, data: &Dataset, lines: impl Iterator<Item = u64>) -> [
         let scan = Scan::read(line.pgm().as_slice(), "line").unwrap();
         let reading = read(model, &scan).unwrap();
         let best = reading.lines.iter().flat_map(|line| &line.segmentations[0].digits);
-        let reply: Vec<u8> = best.map(|digit| digit.prediction as u8).collect();
-        counts[usize::from(line.touches())].add(reply == line.labels);
+        let predicted: Vec<u8> = best.map(|digit| digit.prediction as u8).collect();
+        counts[usize::from(line.touches())].add(predicted == line.labels);
     }
     counts
 }

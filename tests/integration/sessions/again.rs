@@ -152,7 +152,7 @@ fn a_run_can_be_continued_or_branched() {
     for (arguments, sign) in [
         ("resume trunk --from-epoch 77 --detach", "keeps epochs 0 1 2 3"),
         ("resume trunk --layers 64,9,3 --detach", "train --like trunk"),
-        ("resume trunk --name x --detach", "branches off"),
+        ("resume trunk --name x --detach", "names a new run"),
     ] {
         let (code, error) = place.fail(arguments);
         assert!(code == 2 && error.contains(sign), "{arguments}: {code} {error}");

@@ -21,7 +21,7 @@ fn an_experiment_has_a_session_and_its_claims_are_stored() {
     let (code, error) = place.fail("resume nand");
     assert!(code == 2 && error.contains("`nntop book 1-nand` runs it again"), "{error}");
     let (code, error) = place.fail("resume nand --epochs 5");
-    assert!(code == 2 && error.contains("--epochs is for trainings"), "{error}");
+    assert!(code == 2 && error.contains("do not apply to an experiment"), "{error}");
     for (arguments, sign) in [
         ("book --detach", "give its id"),
         ("book 1-nand --detach --json", "cannot be used with"),

@@ -16,7 +16,7 @@ run = nntop.init(config={'lr': 0.1, 'model': {'width': 3}})
 for batch in run.steps(range(1000000)):
     run.log({'loss': 1 / (batch + 1), 'val/acc': 0.5})
     time.sleep(0.001)
-print('went on behind the loop', flush=True)
+print('continued after the loop', flush=True)
 ";
 
 /// Whether there is a Python that can run the client; prints a note if not.
@@ -95,7 +95,7 @@ fn a_script_logs_is_held_stepped_resumed_and_stopped() {
     let reply = place.say("stop looping");
     assert!(reply.contains("stopped"), "{reply}");
     assert_eq!(state(&run), RunState::Stopped);
-    assert!(printed(&run).contains("went on behind the loop"), "{}", printed(&run));
+    assert!(printed(&run).contains("continued after the loop"), "{}", printed(&run));
     watcher.until(|view| view.outcome.is_some());
     assert_eq!((&watcher.view.outcome, watcher.view.exit_code), (&Some(Outcome::Stopped), Some(0)));
     let log = place.say("logs looping");
@@ -168,12 +168,9 @@ fn changes_are_confirmed_with_the_effective_value_or_refused_with_a_reason() {
     watcher.until(|view| view.tunables.len() == 3 && step(view) > 0);
     // The schedule's rate is 0.25, so 0.125 halves the base; the factor stays.
     let reply = place.say("set tuned lr 0.125");
-    assert!(
-        reply.contains("learning_rate 0.125, before it was 0.25; in force since step"),
-        "{reply}"
-    );
+    assert!(reply.contains("learning_rate 0.125 (was 0.25); in force since step"), "{reply}");
     let reply = place.say("set tuned weight-decay 0.5");
-    assert!(reply.contains("weight_decay 0.5, before it was 0.25"), "{reply}");
+    assert!(reply.contains("weight_decay 0.5 (was 0.25)"), "{reply}");
     place.say("pause tuned");
     let reply = place.say("set tuned eta 0.0625");
     assert!(reply.contains("takes effect with the next step"), "{reply}");
@@ -428,7 +425,7 @@ fn the_exit_of_a_script_waits_once_and_at_most_exit_wait() {
     }
     let place = Place::new();
     let socket = place.path("socket");
-    // It accepts and reads nothing, as a session that is stopped.
+    // It accepts connections but reads nothing, like a stopped session.
     let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let code = "import atexit\nwaits = []\n\
                 atexit.register(lambda: print(waits == [nntop.EXIT_WAIT] and waits[0] <= 0.2))\n\
@@ -530,7 +527,7 @@ finally:
 ";
 
 #[test]
-fn a_rank_that_died_is_reported_in_words() {
+fn the_end_of_a_dead_rank_is_reported() {
     if !has_python() {
         return;
     }
@@ -789,7 +786,7 @@ fn without_a_session_the_client_does_nothing() {
 }
 
 #[test]
-fn the_callback_for_lightning_is_of_the_package_that_the_script_has_imported() {
+fn the_lightning_callback_derives_from_the_imported_package() {
     if !has_python() {
         return;
     }
@@ -842,7 +839,7 @@ fn a_standalone_script_starts_its_own_session() {
     place.say("resume alone");
     place.say("stop alone");
     let output = child.wait_with_output().unwrap();
-    assert!(String::from_utf8_lossy(&output.stdout).contains("went on behind the loop"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("continued after the loop"));
     assert_eq!(state(&run), RunState::Stopped);
 }
 

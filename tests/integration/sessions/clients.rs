@@ -21,7 +21,7 @@ fn two_clients_that_pause_and_resume_at_once_agree_in_the_end() {
                         watcher.link.commands.send(command).unwrap();
                     }
                 }
-                // Sent, but not yet executed: a link that is dropped sends the rest.
+                // The commands may still be queued: a dropped link sends them nevertheless.
             });
         }
     });
@@ -88,10 +88,10 @@ fn a_stalled_client_is_skipped_and_gets_a_snapshot() {
     let run = place.detach("busy", &format!("--epochs {ENDLESS}"));
     let stalled = UnixStream::connect(run.socket()).unwrap();
     write_hello(&mut &stalled, &ClientHello::new(Attachment::Control)).unwrap();
-    // It reads nothing, while more happens than any queue in between can hold.
+    // It reads nothing while more events occur than all queues and socket buffers can hold.
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
     watcher.until(|view| view.epoch() > 3000);
-    assert!(place.say("pause").contains("paused"), "nobody waits for the one that stalls");
+    assert!(place.say("pause").contains("paused"), "the stalled client delays others");
     watcher.until(|view| view.status.activity == nntop::protocol::Activity::Paused);
     let paused = watcher.view;
     // Now it reads: what was in transit, then a snapshot, then the same as the others.
@@ -111,7 +111,7 @@ fn a_stalled_client_is_skipped_and_gets_a_snapshot() {
             Update::Lost(why) => panic!("{why}"),
         }
     }
-    assert!(snapshots >= 2, "it was left out of {snapshots} snapshots' worth of events");
+    assert!(snapshots >= 2, "the stalled client was not skipped: {snapshots} snapshot");
 }
 
 #[test]
@@ -135,31 +135,31 @@ fn usage(pid: u32) -> (usize, usize, i64) {
 }
 
 #[test]
-fn a_thousand_visits_leak_no_resources() {
+fn a_thousand_connections_leak_no_resources() {
     let place = Place::new();
     let run = place.detach("hall", &format!("--epochs {ENDLESS}"));
     place.say("pause");
     let pid = pid(&run);
     let alone = || session::attach(&run, Attachment::Control).unwrap().hello.clients == 0;
-    let visit = |times: u32| {
+    let connect = |times: u32| {
         for _ in 0..times {
             drop(Watcher::attach(&run, Attachment::Control));
         }
-        until("everybody's leave", || {
+        until("all clients to disconnect", || {
             let left = alone();
             std::thread::sleep(Duration::from_millis(5));
             left && usage(pid).1 < 10
         });
     };
-    // The first visits allocate memory that is kept, and so may later ones that happen to overlap. A
-    // leak grows with every thousand.
-    visit(200);
+    // The first connections allocate memory that is kept, and so may later ones that overlap. A
+    // leak would grow with every thousand.
+    connect(200);
     let (fds, threads, mut before) = usage(pid);
     let mut grown = Vec::new();
     while grown.len() < 5 && grown.last().is_none_or(|kilobytes| *kilobytes >= 1024) {
-        visit(1000);
+        connect(1000);
         let mut after = usage(pid);
-        until("the last one's leave", || {
+        until("the last client to disconnect", || {
             after = usage(pid);
             (after.0, after.1) == (fds, threads)
         });
@@ -168,5 +168,5 @@ fn a_thousand_visits_leak_no_resources() {
     }
     assert!(grown.iter().any(|kilobytes| *kilobytes < 1024), "grew by {grown:?} kB");
     let log = std::fs::read_to_string(run.log()).unwrap();
-    assert!(!log.contains("was ended"), "leaving is nothing to complain of:\n{log}");
+    assert!(!log.contains("was ended"), "disconnecting is not logged as an error:\n{log}");
 }

@@ -230,7 +230,7 @@ fn resource_usage_is_measured() {
 #[test]
 fn suspended_processes_go_on_when_their_session_is_killed() {
     let place = Place::new();
-    // The hang-up of the terminal ends none of them, and continues the first alone.
+    // SIGHUP, which the terminal sends when it closes, is ignored; SIGCONT reaches only the leader.
     let script = format!("trap '' HUP; sh -c '{TICKS}' & {TICKS}");
     let run = place.script("left", &[], &script);
     until("two processes", || pids(&run).len() == 2);
@@ -319,7 +319,7 @@ fn binary_output_is_kept_as_it_is_and_shown_without_control_characters() {
 }
 
 #[test]
-fn a_command_that_prints_nothing_has_its_exit_code_alone() {
+fn a_command_that_prints_nothing_is_shown_with_its_exit_code() {
     let place = Place::new();
     let output = place.nntop("run --name silent -- sh -c").arg("exit 3").output().unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0));
@@ -361,7 +361,7 @@ fn a_command_that_leaves_a_process_on_its_terminal_ends_and_the_process_is_repor
 #[test]
 fn a_full_disk_is_reported_and_the_command_ends_with_its_own_code() {
     let place = Place::new();
-    // By what it prints, and by a file of its own that it removes.
+    // One command fills the disk with its output, the other with a file that it removes again.
     let script = r#"cd "$1"
         "$NNTOP" run --name printing -- sh -c 'head -c 4000000 /dev/zero | tr "\0" x; exit 5' > /dev/null
         echo "code: $?"; "$NNTOP" logs printing
@@ -369,9 +369,9 @@ fn a_full_disk_is_reported_and_the_command_ends_with_its_own_code() {
         "$NNTOP" run --name filling -- sh -c 'cat /dev/zero > big; echo full; rm big; exit 7' > /dev/null
         echo "code: $?"; "$NNTOP" logs filling; cat state/runs/filling/events.jsonl"#;
     let Some(output) = super::disk::on_a_small_disk(&place, 2_000_000, script) else { return };
-    let (out, complaints) = (String::from_utf8_lossy(&output.stdout), err(&output));
-    assert!(out.contains("code: 5") && out.contains("code: 7"), "{out}\n{complaints}");
-    assert!(complaints.contains("output cannot be kept: No space left"), "{complaints}");
-    assert!(out.contains("removed"), "{out}\n{complaints}");
+    let (out, errors) = (String::from_utf8_lossy(&output.stdout), err(&output));
+    assert!(out.contains("code: 5") && out.contains("code: 7"), "{out}\n{errors}");
+    assert!(errors.contains("output cannot be stored: No space left"), "{errors}");
+    assert!(out.contains("removed"), "{out}\n{errors}");
     assert!(out.contains("\"ExitCode\":7"), "its events are whole: {out}");
 }

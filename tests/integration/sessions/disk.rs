@@ -16,7 +16,7 @@ fn without_a_state_directory_a_run_has_no_session() {
     let mut terminal = place.terminal(&place.training(&format!("--epochs {ENDLESS}")));
     terminal.wait_for("no session: this run ends with its terminal");
     terminal.type_keys("d");
-    terminal.wait_for("cannot be left");
+    terminal.wait_for("cannot be detached");
     terminal.type_keys("\x03");
     terminal.wait_for_exit();
     let headless = place.say(&place.training("--epochs 2 --json"));
@@ -56,11 +56,11 @@ fn on_a_full_disk_a_run_continues_with_a_warning() {
         "$NNTOP" ls --json; grep -c EpochEnded "$1/state/runs/tight/events.jsonl""#
     );
     let Some(output) = on_a_small_disk(&place, 2_000_000, &script) else { return };
-    let (out, complaints) = (String::from_utf8(output.stdout.clone()).unwrap(), err(&output));
+    let (out, errors) = (String::from_utf8(output.stdout.clone()).unwrap(), err(&output));
     let lines: Vec<&str> = out.lines().collect();
-    assert!(complaints.contains("cannot be written"), "{complaints}");
-    assert!(lines[0].starts_with("tight: paused after"), "{out}\n{complaints}");
-    assert!(lines[2].starts_with("tight: saved"), "{out}\n{complaints}");
+    assert!(errors.contains("cannot be written"), "{errors}");
+    assert!(lines[0].starts_with("tight: paused after"), "{out}\n{errors}");
+    assert!(lines[2].starts_with("tight: saved"), "{out}\n{errors}");
     let run: Value = serde_json::from_str(lines[3]).unwrap();
     assert_eq!(run["state"], "stopped");
     let recorded: u64 = lines[4].parse().unwrap();
@@ -82,8 +82,8 @@ fn a_read_only_state_directory_can_be_viewed() {
         done"#
     );
     let Some(output) = on_a_small_disk(&place, 4_000_000, &script) else { return };
-    let (out, complaints) = (String::from_utf8(output.stdout.clone()).unwrap(), err(&output));
-    assert_ne!(output.status.code(), Some(9), "{complaints}");
+    let (out, errors) = (String::from_utf8(output.stdout.clone()).unwrap(), err(&output));
+    assert_ne!(output.status.code(), Some(9), "{errors}");
     for sign in [
         "completed",
         "epoch 3 measured",
@@ -92,9 +92,9 @@ fn a_read_only_state_directory_can_be_viewed() {
         "rm --yes kept: 1",
         "runs end with their terminal",
     ] {
-        assert!(out.contains(sign), "{sign}\n{out}\n{complaints}");
+        assert!(out.contains(sign), "{sign}\n{out}\n{errors}");
     }
-    assert!(complaints.matches("Read-only file system").count() >= 3, "{complaints}");
+    assert!(errors.matches("Read-only file system").count() >= 3, "{errors}");
 }
 
 #[test]

@@ -25,17 +25,17 @@ fn an_ensemble_has_a_session_and_its_model_is_saved() {
     assert!(std::fs::read(&file).unwrap() == std::fs::read(&here).unwrap());
     let picture = place.say("attach three --once");
     assert!(picture.contains("Test image 0") && !picture.contains("cannot be"), "{picture}");
-    // A single network must not replace the vote.
+    // A single network must not be shown instead of the ensemble.
     std::fs::remove_file(&file).unwrap();
     let view = session::browse(&place.run("three"), Attachment::Control).unwrap();
-    until_said(&view, "its networks cannot be opened, only their history");
+    until_logged(&view, "its networks cannot be opened, only their history");
     let unsaved = place.detach("unsaved", "--ensemble 2 --epochs 1");
     until_dead(&unsaved);
     let kept = format!("eval {} --data {data} --json", unsaved.model().display());
     assert_eq!(serde_json::from_str::<Value>(&place.say(&kept)).unwrap()["networks"], 2);
     for (arguments, sign) in [
         ("resume three", "is complete"),
-        ("resume three --epochs 5", "--epochs is for trainings of one network"),
+        ("resume three --epochs 5", "do not apply to an ensemble"),
     ] {
         let (code, error) = place.fail(arguments);
         assert!(code == 2 && error.contains(sign), "{arguments}: {code} {error}");
@@ -43,8 +43,8 @@ fn an_ensemble_has_a_session_and_its_model_is_saved() {
 }
 
 /// Waits for a log line of a run that has ended.
-fn until_said(link: &Link, text: &str) {
-    until("the run as it was", || match link.updates.recv_timeout(TIMEOUT).unwrap() {
+fn until_logged(link: &Link, text: &str) {
+    until("the log line", || match link.updates.recv_timeout(TIMEOUT).unwrap() {
         Update::Snapshot(view) => view.log.iter().any(|line| line.text.contains(text)),
         _ => false,
     });
@@ -74,12 +74,12 @@ fn an_ensemble_can_be_detached_controlled_and_resumed() {
     assert!(picture.contains("interrupted; `nntop resume votes` continues the run"), "{picture}");
     assert!(picture.contains("Test image 0") && !picture.contains("cannot be"), "{picture}");
     let view = session::browse(&run, Attachment::Control).unwrap();
-    until_said(&view, "the ensemble ended before its 2 networks voted; this is network 1");
+    until_logged(&view, "the ensemble ended before its 2 networks voted; this is network 1");
     // Without its checkpoints only its history is available.
     let kept = run.checkpoints().with_extension("away");
     std::fs::rename(run.checkpoints(), &kept).unwrap();
     let view = session::browse(&run, Attachment::Control).unwrap();
-    until_said(&view, "the network cannot be opened, only its history");
+    until_logged(&view, "the network cannot be opened, only its history");
     // Its views say so, too, instead of waiting for the network.
     let weights = Probe::live(ProbeQuery::Weights { layer: 0, first: 0, count: 1 });
     view.commands.send(nntop::protocol::Command::Watch(vec![weights])).unwrap();

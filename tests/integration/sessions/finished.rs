@@ -133,7 +133,7 @@ fn weights_of_an_ended_convolutional_run_are_shown_at_once() {
          --epochs 1 --detach --name maps"
     ));
     until_dead(&place.run(&run));
-    // The key comes before the network is loaded: the first question must ask for weights already.
+    // The key arrives before the network is loaded: the first probes must already ask for weights.
     let mut terminal = place.terminal("attach maps");
     terminal.type_keys("3");
     terminal.wait_until("maps of weights", |screen| {

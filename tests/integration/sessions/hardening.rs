@@ -1,5 +1,5 @@
-//! Files that are deleted, replaced or forged under a run, hostile clients, and limits of the system:
-//! a run continues, and what cannot be done is reported in a sentence.
+//! Files that are deleted, replaced or forged under a run, hostile clients, and limits of the
+//! system: a run continues, and what cannot be done is reported in a sentence.
 //!
 //! The faults that an attack on version 0.1.0 found, and the tests that fail there:
 //!
@@ -48,7 +48,7 @@ fn connect(run: &RunDir) -> UnixStream {
     stream
 }
 
-/// A connection that has said hello; the reason where it was refused.
+/// A connection after the handshake, or the reason why it was refused.
 fn attach_client(run: &RunDir, hello: &ClientHello) -> Result<UnixStream, String> {
     let stream = connect(run);
     write_hello(&mut &stream, hello).unwrap();
@@ -136,7 +136,6 @@ fn floods_of_probes_and_requests_neither_stall_a_session_nor_fill_its_memory() {
     let place = Place::new();
     let run = endless(&place, "flooded");
     let reader = attach_client(&run, &ClientHello::new(Attachment::ReadOnly)).unwrap();
-    // Two updates are read, so that something is known to be in the memory already.
     let before = resident_kilobytes(pid(&run));
     let list = |offset: u32| {
         let probe = |index| Probe { what: ProbeQuery::Digit { index }, at: Moment::Epoch(offset) };
@@ -152,7 +151,7 @@ fn floods_of_probes_and_requests_neither_stall_a_session_nor_fill_its_memory() {
         let explore =
             RunCommand::Explore { id: "perceptron-cheese".into(), values: vec![1.0; 60_000] };
         let explore = encode(&explore).unwrap();
-        // At the rate at which they are read this takes some seconds.
+        // At the rate at which the session reads them this takes some seconds.
         for number in 0..1000 {
             let question = if number % 50 == 0 { &explore } else { &image };
             if write_frame(&mut questions, question, MAX_COMMAND).is_err() {
@@ -179,21 +178,21 @@ fn places_are_reserved_for_short_commands_and_slow_handshakes_are_closed() {
     assert!(attach_client(&run, &hello).unwrap_err().contains("64 clients are attached"));
     until("training", || state(&run) == RunState::Training);
     assert!(place.say("pause crowded").contains("paused"));
-    // Connections that never say hello, each a byte at a time.
+    // Connections that never complete a hello, each of which sends one byte.
     let mut slow: Vec<UnixStream> = (0..200).map(|_| connect(&run)).collect();
     for stream in &mut slow {
-        // Most of them have been ended by now.
+        // The session has closed most of them by now.
         let _ = stream.write_all(&[9]);
     }
     assert_eq!(state(&run), RunState::Paused);
     assert!(place.say("resume crowded").contains("training"));
-    // The threads of connections that were ended take a moment to end.
+    // The threads of closed connections take a moment to end.
     until("no more threads than clients and handshakes need", || {
         let threads = fs::read_dir(format!("/proc/{}/task", pid(&run))).unwrap().count();
         threads < 2 * 64 + 8 + 16 + 32
     });
     drop(clients);
-    // A byte now and then does not put the end of the wait off.
+    // A byte now and then does not extend the deadline of the handshake.
     let mut last = connect(&run);
     let mut byte = [0];
     last.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
@@ -237,7 +236,7 @@ fn a_socket_replaced_by_a_link_is_recreated() {
 #[test]
 fn forged_records_and_logs_are_not_followed() {
     let mut place = Place::new();
-    // Where the path is too long for a socket, the record's id names it.
+    // The path is too long for a socket, so that the socket is elsewhere and named after the id.
     place.state = place.path(&"deep/".repeat(30));
     let run = endless(&place, "forged");
     signal(&run, Signal::KILL);
@@ -263,7 +262,7 @@ fn forged_records_and_logs_are_not_followed() {
     fs::write(run.path().join("address"), victim.to_str().unwrap()).unwrap();
     place.say("rm --yes forged");
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
-    // In the place of its events nothing is followed either.
+    // A symbolic link in place of the event file is not followed, either.
     let run = endless(&place, "events");
     signal(&run, Signal::KILL);
     until_dead(&run);
@@ -315,13 +314,13 @@ fn records_of_any_kind_can_be_listed() {
 #[test]
 fn a_file_size_limit_is_treated_like_a_full_disk() {
     let place = Place::new();
-    // 512 bytes a block: the events grow beyond in some epochs.
+    // 16 blocks of 1 KiB, which the event file exceeds after some epochs.
     let script = format!(
         "ulimit -f 16; {} {}",
         env!("CARGO_BIN_EXE_nntop"),
         place.training(&format!("--detach --name small --epochs {ENDLESS}"))
     );
-    // Its output goes to a pipe: a file could be beyond the limit already.
+    // Its output goes to a pipe: a file could already exceed the limit.
     let output = Command::new("bash").arg("-c").arg(script).env(STATE_DIR, &place.state).output();
     let output = output.unwrap();
     assert!(output.status.success(), "{}", err(&output));
@@ -357,7 +356,7 @@ fn a_failure_to_start_threads_is_reported() {
     if !has("setpriv") {
         return;
     }
-    // Somebody else, with a copy of the program where everybody may read it.
+    // As another user, with a copy of the program in a directory that everybody may read.
     let dir = tempfile::Builder::new().prefix("nntop-threads").tempdir_in("/tmp").unwrap();
     let program = dir.path().join("nntop");
     fs::copy(env!("CARGO_BIN_EXE_nntop"), &program).unwrap();

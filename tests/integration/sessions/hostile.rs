@@ -158,7 +158,7 @@ fn ten_thousand_random_frames_do_no_harm() {
     // Frames that begin with a small number may be commands and are parsed further.
     let bytes = (0..16_u8, proptest::collection::vec(any::<u8>(), 0..64))
         .prop_map(|(first, rest)| [vec![first], rest].concat());
-    // With control, it would execute those that happen to be commands.
+    // Read-only: with control, frames that happen to be commands would be executed.
     let mut stream = attach_client_soon(&run);
     for _ in 0..10_000 {
         let payload = bytes.new_tree(&mut runner).unwrap().current();

@@ -115,7 +115,7 @@ fn attach_once_works_during_and_after_a_run() {
     assert!(kept.contains("64,12,3") && kept.contains("Test image"), "{kept}");
     let accuracy = |picture: &str| picture.split("best ").nth(1).unwrap()[..6].to_string();
     assert_eq!(accuracy(&kept), accuracy(&live));
-    assert_eq!(fingerprint(run.path()), files, "looking only saves the evaluation");
+    assert_eq!(fingerprint(run.path()), files, "viewing only saves the evaluation");
 }
 
 /// Names and contents of a run's files, without the outputs for the test images, which are saved
@@ -195,7 +195,7 @@ fn a_session_ends_once_no_client_is_left() {
     if let Ok(watcher) = watcher {
         let mut watcher = Watcher { link: watcher.link, view: RunView::default() };
         watcher.until(|view| view.outcome.is_some());
-        assert!(run.is_live(), "somebody looks");
+        assert!(run.is_live(), "a client is attached");
     }
     until_dead(&run);
     assert_eq!(state(&run), RunState::Completed);

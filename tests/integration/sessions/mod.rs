@@ -32,8 +32,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// More epochs than any test waits for.
 const ENDLESS: &str = "1000000";
 
-/// A state directory. Dropping it kills its sessions, and every process that has a path in it in its
-/// environment, even if that process is suspended.
+/// A state directory. Dropping it kills its sessions, and every process whose environment contains
+/// a path in it, even if that process is suspended.
 struct Place {
     dir: tempfile::TempDir,
     /// The state directory.

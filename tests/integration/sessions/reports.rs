@@ -38,7 +38,7 @@ fn wait_ends_with_the_run_and_with_its_exit_code() {
     let run = place.detach("long", &format!("--epochs {ENDLESS}"));
     let mut waiting = place.nntop("wait long").stdout(Stdio::piped()).spawn().unwrap();
     Watcher::attach(&run, Attachment::ReadOnly).until(|view| view.epoch() > 1);
-    until("somebody who waits", || place.ls().iter().any(|run| run["clients"] == 1));
+    until("a waiting client", || place.ls().iter().any(|run| run["clients"] == 1));
     assert!(waiting.try_wait().unwrap().is_none(), "it ended before the run");
     place.say("stop long");
     let output = waiting.wait_with_output().unwrap();
@@ -47,7 +47,7 @@ fn wait_ends_with_the_run_and_with_its_exit_code() {
     // A run that is killed, and one that diverges.
     let run = place.detach("killed", &format!("--epochs {ENDLESS}"));
     let mut waiting = place.nntop("wait killed").stdout(Stdio::null()).spawn().unwrap();
-    until("somebody who waits", || place.ls().iter().any(|run| run["clients"] == 1));
+    until("a waiting client", || place.ls().iter().any(|run| run["clients"] == 1));
     signal(&run, Signal::KILL);
     assert_eq!(waiting.wait().unwrap().code(), Some(1));
     let run = place.detach("diverges", "--epochs 50 --eta 100 --lambda 1000000");
@@ -91,7 +91,7 @@ fn a_resumed_run_logs_each_epoch_once() {
     let killed = [reached.saturating_sub(1), reached + 1];
     let follow = |pair: &[u32]| pair[1] == pair[0] + 1 || pair == killed;
     assert!(numbers.windows(2).all(follow), "{numbers:?}");
-    assert!(log.contains("goes on in a new process"), "{log}");
+    assert!(log.contains("continues in a new process"), "{log}");
 }
 
 #[test]
@@ -161,8 +161,8 @@ fn pictures_of_a_run_are_written_to_files_and_as_text() {
         .unwrap();
     let once = String::from_utf8(output.stdout).unwrap();
     assert!(once.contains("drawn") && !once.contains('▀'), "{once}");
-    let (code, complaint) = place.fail(&format!("picture drawn --eta 1 {}", png.display()));
-    assert_eq!(code, 2, "a run has its recipe: {complaint}");
+    let (code, error) = place.fail(&format!("picture drawn --eta 1 {}", png.display()));
+    assert_eq!(code, 2, "a run has its recipe: {error}");
     assert_eq!(place.fail(&format!("picture nobody {}", png.display())).0, 2);
 }
 

@@ -118,8 +118,8 @@ impl Network {
         self.cut.store(true, Ordering::SeqCst);
     }
 
-    /// Makes the server give up on a cut connection: while it sends data it requests no keep-alive,
-    /// and its system gives up only after many minutes.
+    /// Closes the server's side of a cut connection. While the server still has data to send, it
+    /// requests no keep-alive, and TCP gives up only after many minutes.
     fn give_up(&self) {
         let server = self.server.lock().unwrap().take().expect("somebody connected");
         server.shutdown(Shutdown::Both).unwrap();

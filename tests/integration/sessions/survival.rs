@@ -31,7 +31,7 @@ fn a_repeatedly_killed_run_ends_with_the_same_bytes() {
     let expected = undisturbed(&place, EPOCHS);
     let run = place.detach("killed", &to_model(&place, "killed.safetensors", EPOCHS));
     for kill in 1..=4 {
-        // Never before it has got further than the last time.
+        // Killed only after it has got further than the last time.
         let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
         watcher.until(|view| view.epoch() >= kill * 60);
         signal(&run, Signal::KILL);

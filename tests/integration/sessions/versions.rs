@@ -136,9 +136,9 @@ fn the_encoding_of_the_protocol_is_stable() {
         assert_eq!(PROTOCOL_VERSION, 5, "name the files after the protocol, keep the old ones");
         assert!(
             now == golden(name, &now),
-            "{name}: a message has changed, so sessions that are going cannot be talked to. New \
-             variants go to the end of their enum; whatever else changes raises PROTOCOL_VERSION, \
-             and OLDEST_PROTOCOL with it. NNTOP_BLESS=1 writes the file reattached"
+            "{name}: a message has changed, so clients cannot reach running sessions. New variants \
+             go to the end of their enum; any other change raises PROTOCOL_VERSION, and \
+             OLDEST_PROTOCOL with it. NNTOP_BLESS=1 writes the file again"
         );
     }
 }
@@ -150,18 +150,18 @@ fn answer(
     bytes: &[u8],
 ) -> (ClientHello, UnixStream) {
     let (mut stream, _) = listener.accept().unwrap();
-    let reply = read_hello(&mut stream).unwrap();
+    let client = read_hello(&mut stream).unwrap();
     write_hello(&mut stream, hello).unwrap();
     // The client may have disconnected.
     let _ = stream.write_all(bytes);
-    (reply, stream)
+    (client, stream)
 }
 
 #[test]
 fn a_session_of_an_older_program_with_this_protocol_is_accepted() {
     let place = Place::new();
     let run = place.home().create(Some("old")).unwrap();
-    let _lives = run.lock().unwrap().unwrap();
+    let _lock = run.lock().unwrap().unwrap();
     let listener = UnixListener::bind(run.socket()).unwrap();
     let bytes = golden("session-5.bin", &session_bytes());
     let hello = SessionHello { nntop: "0.1.0".into(), protocol: 5, ..SessionHello::new(0, None) };
@@ -171,8 +171,8 @@ fn a_session_of_an_older_program_with_this_protocol_is_accepted() {
     for expected in events() {
         assert_eq!(watcher.next(), Some(expected));
     }
-    let (reply, _stream) = session.join().unwrap();
-    assert_eq!((reply.protocol, reply.attachment), (PROTOCOL_VERSION, Attachment::ReadOnly));
+    let (client, _stream) = session.join().unwrap();
+    assert_eq!((client.protocol, client.attachment), (PROTOCOL_VERSION, Attachment::ReadOnly));
 }
 
 #[test]

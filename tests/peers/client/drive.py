@@ -2,9 +2,9 @@
 
     python3 tests/peers/client/drive.py [--hold SECONDS] [--python PYTHON] SCRIPT...
 
-A script is a file of this directory, with an argument behind a colon: `loop.py:LambdaLR`. Each is
-held, stepped by three steps, tuned while held and while running, saved and stopped; what came of it
-is printed as a row.
+A script is a file of this directory, with an argument after a colon: `loop.py:LambdaLR`. Each is
+held, stepped by three steps, tuned while held and while running, saved and stopped; the results are
+printed as a row.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The example of Hugging Face in assets/client/README.md, at length."""
+"""A longer version of the Hugging Face example in assets/client/README.md."""
 
 import tempfile
 import time

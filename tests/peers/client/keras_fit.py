@@ -1,4 +1,4 @@
-"""The example of Keras in assets/client/README.md, at length."""
+"""A longer version of the Keras example in assets/client/README.md."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The example of Lightning in assets/client/README.md, at length."""
+"""A longer version of the Lightning example in assets/client/README.md."""
 
 import time
 

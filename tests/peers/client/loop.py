@@ -1,4 +1,4 @@
-"""A loop in PyTorch with a scheduler: the first argument names it."""
+"""A loop in PyTorch with a scheduler, whose class is the first argument."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""The example of optax in assets/client/README.md, at length."""
+"""A longer version of the optax example in assets/client/README.md."""
 
 import time
 

@@ -5,13 +5,13 @@
 Starts itself in a session (`NNTOP`, or `target/release/nntop`) and measures, in one process:
 
 - `run.log`: the median and the 99th percentile of the time of a call with two metrics, at 1,000 calls
-  a second, so that the queue never fills (bound: a median of 10 µs);
+  per second, so that the queue never fills (bound: a median of 10 µs);
 - a loop whose steps compute for about a millisecond, without and with a call of `run.log` in every
-  step, in turns: the ratio of their times, median and range over the rounds, by the clock and by the
-  processor time of all threads of the process (bound: 1%);
+  step, in turns: the ratio of their times, median and range over the rounds, in wall time and in CPU
+  time of all threads of the process (bound: 1%);
 - calls without a session;
-- the end of a script whose session reads nothing and whose queue is full, beside that of a script
-  without a session, in turns: the difference of their medians (bound: 0.2 s).
+- the exit of a script whose session reads nothing and whose queue is full, and of a script without a
+  session, in turns: the difference of their median times (bound: 0.2 s).
 """
 
 import argparse
@@ -25,14 +25,14 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-#: Steps of a turn.
+#: Number of steps in a turn.
 STEPS = 100
 CLIENT = HERE.parents[2] / "assets" / "client"
 NNTOP = os.environ.get("NNTOP", str(HERE.parents[2] / "target/release/nntop"))
 
 
 def work(size):
-    """Computes; a list is summed, which keeps the interpreter locked as little of a training does."""
+    """Computes in Python code, which holds the interpreter lock all the time: a worst case."""
     total = 0.0
     for number in range(size):
         total += number * 0.5
@@ -40,7 +40,7 @@ def work(size):
 
 
 def calibrate():
-    """The size of a millisecond of work."""
+    """The size of work that takes a millisecond."""
     size = 1000
     while True:
         start = time.perf_counter()
@@ -53,7 +53,7 @@ def calibrate():
 
 
 def steps(run, size, count):
-    """Seconds by the clock for some steps."""
+    """Wall time of some steps in seconds."""
     start = time.perf_counter()
     for step in range(count):
         loss = work(size)
@@ -91,7 +91,7 @@ def inside(rounds):
         for each in order:
             begun = time.process_time()
             seconds = steps(each, size, STEPS)
-            time.sleep(0.1)  # what is queued is sent, which counts as processor time
+            time.sleep(0.1)  # sending the queue counts as CPU time
             taken[each] = (seconds, time.process_time() - begun)
         clock.append(taken[run][0] / taken[None][0] - 1)
         processor.append(taken[run][1] / taken[None][1] - 1)
@@ -119,7 +119,7 @@ print(time.time(), flush=True)
 
 
 def seconds_to_end(python, environment):
-    """From the last line of a script to the end of its process."""
+    """Seconds from the last line of a script to the end of its process."""
     child = subprocess.Popen([python, "-c", END], env=environment, stdout=subprocess.PIPE, text=True)
     last = float(child.stdout.read())
     child.wait()

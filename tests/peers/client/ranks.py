@@ -1,4 +1,4 @@
-"""Two ranks on gloo with a time-out of 30 s: rank 0 reports, the other one follows."""
+"""Two ranks on gloo with a timeout of 30 s: rank 0 reports, rank 1 follows."""
 
 import datetime
 import os

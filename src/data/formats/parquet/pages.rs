@@ -22,6 +22,7 @@ pub(super) struct Pages<'a> {
     codec: i64,
     /// The compressed bytes of all pages.
     bytes: Vec<u8>,
+    /// Offset of the next page in `bytes`.
     at: usize,
     dictionary: Vec<ParquetValue>,
 }
@@ -49,7 +50,8 @@ impl<'a> Pages<'a> {
         Ok(Self { column, codec, bytes, at: 0, dictionary: Vec::new() })
     }
 
-    /// Reads one page: appends values to `cells`, or stores the dictionary.
+    /// Reads one page: appends its values to `cells`, which may hold `most`, and the start of each
+    /// row to `starts`; or stores the dictionary.
     pub(super) fn next(
         &mut self,
         cells: &mut Vec<ParquetValue>,
@@ -72,14 +74,14 @@ impl<'a> Pages<'a> {
         let kind = header.int(1).unwrap_or(-1);
         match kind {
             2 => {
-                let about = header.fields(7).ok_or("a dictionary without a header")?;
-                let count = about.int(1).unwrap_or(0);
+                let details = header.fields(7).ok_or("a dictionary without a header")?;
+                let count = details.int(1).unwrap_or(0);
                 let page = unpack(self.codec, page, unpacked as usize)?;
                 self.dictionary = plain(self.column, &page, count_of(count, page.len())?)?.0;
             }
             0 => {
-                let about = header.fields(5).ok_or("a page without a header")?;
-                let count = about.int(1).unwrap_or(0);
+                let details = header.fields(5).ok_or("a page without a header")?;
+                let count = details.int(1).unwrap_or(0);
                 let page = unpack(self.codec, page, unpacked as usize)?;
                 let mut rest = &page[..];
                 let count =
@@ -87,15 +89,15 @@ impl<'a> Pages<'a> {
                 let count = count.ok_or("a page with more values than its column")?;
                 let repetition = level(&mut rest, self.column.repeated, count)?;
                 let definition = level(&mut rest, self.column.optional, count)?;
-                let encoding = about.int(2).unwrap_or(-1);
+                let encoding = details.int(2).unwrap_or(-1);
                 self.values(rest, encoding, count, &repetition, &definition, cells, starts)?;
             }
             3 => {
-                let about = header.fields(8).ok_or("a page without a header")?;
-                let count = usize::try_from(about.int(1).unwrap_or(0)).ok();
+                let details = header.fields(8).ok_or("a page without a header")?;
+                let count = usize::try_from(details.int(1).unwrap_or(0)).ok();
                 let count = count.filter(|&count| cells.len() + count <= most);
                 let count = count.ok_or("a page with more values than its column")?;
-                let size = |id| usize::try_from(about.int(id).unwrap_or(0)).unwrap_or(usize::MAX);
+                let size = |id| usize::try_from(details.int(id).unwrap_or(0)).unwrap_or(usize::MAX);
                 let (definitions, repetitions) = (size(5), size(6));
                 let levels = definitions.saturating_add(repetitions);
                 let (levels, values) =
@@ -104,13 +106,13 @@ impl<'a> Pages<'a> {
                 let repetition = runs_of(repetitions, self.column.repeated, count)?;
                 let definition = runs_of(definitions, self.column.optional, count)?;
                 let left = (unpacked as usize).saturating_sub(levels.len());
-                let codec = if about.bool(7) == Some(false) { 0 } else { self.codec };
+                let codec = if details.bool(7) == Some(false) { 0 } else { self.codec };
                 let values =
                     if values.is_empty() { Vec::new() } else { unpack(codec, values, left)? };
-                let encoding = about.int(4).unwrap_or(-1);
+                let encoding = details.int(4).unwrap_or(-1);
                 self.values(&values, encoding, count, &repetition, &definition, cells, starts)?;
             }
-            // An index page, which writers do not produce.
+            // An index page, which common writers do not produce.
             1 => {}
             other => return Err(format!("a page of the unknown kind {other}")),
         }
@@ -129,9 +131,9 @@ impl<'a> Pages<'a> {
         cells: &mut Vec<ParquetValue>,
         starts: &mut Vec<usize>,
     ) -> Result<(), String> {
-        let whole = u32::from(self.column.optional);
-        let present = definition.iter().filter(|&&level| level == whole).count();
-        let present = if whole == 0 { count } else { present };
+        let max_level = u32::from(self.column.optional);
+        let present = definition.iter().filter(|&&level| level == max_level).count();
+        let present = if max_level == 0 { count } else { present };
         let values = match encoding {
             0 => plain(self.column, bytes, present)?.0,
             2 | 8 => {
@@ -157,8 +159,8 @@ impl<'a> Pages<'a> {
             if repetition.get(index).copied().unwrap_or(0) == 0 {
                 starts.push(cells.len());
             }
-            let level = definition.get(index).copied().unwrap_or(whole);
-            let value = if level == whole { values.next() } else { Some(ParquetValue::Null) };
+            let level = definition.get(index).copied().unwrap_or(max_level);
+            let value = if level == max_level { values.next() } else { Some(ParquetValue::Null) };
             cells.push(value.ok_or("a page with fewer values than it declares")?);
         }
         Ok(())
@@ -211,7 +213,7 @@ fn unpack(codec: i64, bytes: &[u8], size: usize) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Levels of a version 1 page: a length and the levels; none if the highest is 0.
+/// The levels of a version 1 page, stored after their length in bytes; none if the highest is 0.
 fn level(rest: &mut &[u8], highest: u8, count: usize) -> Result<Vec<u32>, String> {
     if highest == 0 {
         return Ok(Vec::new());

@@ -118,15 +118,16 @@ pub(super) fn purpose_of(name: &str) -> ColumnPurpose {
     }
 }
 
-/// The class in a column name, in its original case: the part after `prob_` or before `_prob`.
-fn original(name: &str, last: &str, words: usize, behind: bool) -> String {
+/// The class in a column name, in its original case: the part after `prob_` (if `is_last`) or
+/// before `_prob`.
+fn original(name: &str, last: &str, words: usize, is_last: bool) -> String {
     if words == 1 {
         let at = name.to_lowercase().rfind(last);
         return at.and_then(|at| name.get(at..at + last.len())).unwrap_or(last).to_owned();
     }
     let is_gap = |c: char| !c.is_alphanumeric();
-    let rest = if behind { name.split_once(is_gap) } else { name.rsplit_once(is_gap) };
-    let rest = rest.map_or(name, |(a, b)| if behind { b } else { a });
+    let rest = if is_last { name.split_once(is_gap) } else { name.rsplit_once(is_gap) };
+    let rest = rest.map_or(name, |(a, b)| if is_last { b } else { a });
     rest.trim_matches(is_gap).to_owned()
 }
 
@@ -161,7 +162,7 @@ pub(super) struct Columns {
     pub confidence: Option<Vec<f32>>,
     pub scores: Option<Scores>,
     pub pictures: UndecodedPictures,
-    /// Class names that the table specifies apart from its columns.
+    /// Class names that the table specifies other than by the names of its columns.
     pub classes: Option<Vec<String>>,
     pub notes: Vec<String>,
     /// The names of all columns.

@@ -2,7 +2,7 @@
 
 use super::super::arrays::{interleave, size_of_row};
 use super::super::options::OpenOptions;
-use super::super::pictures::{Plan, SAMPLE, resized_note};
+use super::super::pictures::{PictureDimensions, SAMPLE, resized_note};
 use super::super::source::SourceFile;
 use super::columns::{Columns, UndecodedPictures};
 use crate::data::decode::{DecodeError, DecodedRaster, decode_bytes, decode_file};
@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The note for a table without pictures.
-pub(super) const NONE: &str = "the table has no pictures: Digits shows labels alone; --data gives the test images they are of";
+pub(super) const NONE: &str = "the table has no pictures: the Digits view shows labels only; give \
+                               the test images with --data";
 /// Maximum number of unreadable pictures that are listed by name.
 const MAX_LISTED: usize = 3;
 
@@ -31,7 +32,7 @@ pub(super) fn decode(
         UndecodedPictures::Images(images) => images,
         UndecodedPictures::Rows(shades) => {
             let (width, height, channels) = size_of_row(shades.len() / rows, options);
-            let advice = "pixels are numbers, as many in every row";
+            let advice = "every row needs the same number of numeric pixels";
             let (mut pixels, note) =
                 shades.finish().map_err(|problem| source.unsuitable(problem, advice))?;
             notes.extend(note);
@@ -43,23 +44,23 @@ pub(super) fn decode(
         UndecodedPictures::Paths(paths) => {
             let dir = source.path.parent().unwrap_or(Path::new("."));
             let files: Vec<PathBuf> = paths.iter().map(|path| dir.join(path.trim())).collect();
-            let packed = files.iter().map(|file| fs::metadata(file).map_or(0, |about| about.len()));
+            let packed = files.iter().map(|file| fs::metadata(file).map_or(0, |data| data.len()));
             let packed = packed.sum();
             let name = |row: usize| files[row].display().to_string();
-            all(source, &files, packed, |file| decode_file(file), name, options, notes)?
+            decode_rows(source, &files, packed, |file| decode_file(file), name, options, notes)?
         }
         UndecodedPictures::Encoded(pictures) => {
             let read =
                 |bytes: &Option<Arc<[u8]>>| decode_bytes(bytes.as_deref().unwrap_or_default());
             let name = |row: usize| format!("that of row {}", row + 1);
-            all(source, &pictures, source.len, read, name, options, notes)?
+            decode_rows(source, &pictures, source.len, read, name, options, notes)?
         }
     };
     let found = images.pixels.len() / images.pixels_per_image().max(1);
     if found != rows {
         return Err(source.unsuitable(
             format!("has {found} pictures for {rows} true labels"),
-            "give as many of each",
+            "the numbers must be equal",
         ));
     }
     if let Some(size) = options.size {
@@ -72,7 +73,7 @@ pub(super) fn decode(
 }
 
 /// Decodes the picture of every row; pictures that cannot be decoded are blank, with a note.
-fn all<T: Sync>(
+fn decode_rows<T: Sync>(
     source: &SourceFile,
     items: &[T],
     packed: u64,
@@ -83,7 +84,8 @@ fn all<T: Sync>(
 ) -> Result<Images, DataError> {
     let step = items.len().div_ceil(SAMPLE).max(1);
     let first = || items.first().map(|first| read(first).map(drop));
-    let Some(mut plan) = Plan::of(items.iter().step_by(step).map(&read), options) else {
+    let Some(mut plan) = PictureDimensions::of(items.iter().step_by(step).map(&read), options)
+    else {
         let why = match first() {
             Some(Err(error)) => format!(": the first, {}, {error}", name(0)),
             _ => String::new(),

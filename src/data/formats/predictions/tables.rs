@@ -5,9 +5,9 @@ use super::super::csv::Records;
 use super::super::npz::Npz;
 use super::super::options::OpenOptions;
 use super::super::parquet::{ParquetColumn, ParquetFile, ParquetValue};
-use super::super::part::Labels;
 use super::super::shades::Shades;
 use super::super::source::SourceFile;
+use super::super::split_images::Labels;
 use super::columns::{ColumnPurpose, Columns, Scores, UndecodedPictures, purpose_of};
 use super::{ADVICE, short};
 use crate::data::{DataError, decode};
@@ -31,7 +31,7 @@ pub(super) fn read_csv(source: &SourceFile) -> Result<Columns, DataError> {
     } else {
         record.iter().map(purpose_of).collect()
     };
-    settle_numbered(&mut purposes);
+    resolve_numbered(&mut purposes);
     let mut scores = Scores::default();
     for purpose in &purposes {
         if let ColumnPurpose::Score(name) = purpose {
@@ -44,7 +44,7 @@ pub(super) fn read_csv(source: &SourceFile) -> Result<Columns, DataError> {
     let mut pixels = Shades::default();
     let firsts = [ColumnPurpose::Truth, ColumnPurpose::Predicted, ColumnPurpose::Path]
         .map(|wanted| purposes.iter().position(|purpose| *purpose == wanted));
-    let sure = purposes.iter().position(|purpose| *purpose == ColumnPurpose::Confidence);
+    let conf_index = purposes.iter().position(|purpose| *purpose == ColumnPurpose::Confidence);
     let (mut line, mut values, mut rows) = (1, 0, 0);
     loop {
         if !is_row {
@@ -65,7 +65,7 @@ pub(super) fn read_csv(source: &SourceFile) -> Result<Columns, DataError> {
         }
         for (at, field) in record.iter().enumerate() {
             let number = || -> Result<f32, DataError> {
-                // An empty field is a missing number.
+                // An absent value, such as an empty field or `nan`, is NaN.
                 if super::is_absent(field) {
                     return Ok(f32::NAN);
                 }
@@ -80,7 +80,7 @@ pub(super) fn read_csv(source: &SourceFile) -> Result<Columns, DataError> {
             match &purposes[at] {
                 ColumnPurpose::Score(_) => scores.values.push(number()?),
                 ColumnPurpose::Pixel => pixels.push(number()?),
-                ColumnPurpose::Confidence if Some(at) == sure => confidence.push(number()?),
+                ColumnPurpose::Confidence if Some(at) == conf_index => confidence.push(number()?),
                 _ => {}
             }
         }
@@ -88,7 +88,7 @@ pub(super) fn read_csv(source: &SourceFile) -> Result<Columns, DataError> {
     let [truth, predicted, paths] = texts;
     columns.truth = firsts[0].map(|_| truth);
     columns.predicted = firsts[1].map(|_| predicted);
-    columns.confidence = sure.map(|_| confidence);
+    columns.confidence = conf_index.map(|_| confidence);
     columns.scores = (scores.columns > 1).then_some(scores);
     columns.pictures = pictures_of(Vec::new(), pixels, firsts[2].map(|_| paths));
     Ok(columns)
@@ -131,7 +131,7 @@ pub(super) fn read_npz(source: &SourceFile) -> Result<Columns, DataError> {
     columns.listed = named.iter().map(|(name, shape, _)| format!("{name} {shape:?}")).collect();
     for (index, (name, shape, texts)) in named.iter().enumerate() {
         let purpose = match purpose_of_array(name, shape, *texts) {
-            // arr_0, arr_1: the true labels come first.
+            // Unnamed arrays, `arr_0` and `arr_1`: the true labels are first.
             ColumnPurpose::Other | ColumnPurpose::Numbered(_) | ColumnPurpose::Path
                 if shape.len() == 1 && !texts =>
             {
@@ -201,7 +201,7 @@ fn texts_of(source: &SourceFile, name: &str, array: Array) -> Result<Vec<String>
 
 /// Decides what numbered columns contain: probabilities if there is no column of predictions,
 /// otherwise pixels. A single column of scores is the confidence of the prediction.
-fn settle_numbered(purposes: &mut [ColumnPurpose]) {
+fn resolve_numbered(purposes: &mut [ColumnPurpose]) {
     let scores =
         purposes.iter().filter(|purpose| matches!(purpose, ColumnPurpose::Score(_))).count();
     let answered = scores > 0 || purposes.contains(&ColumnPurpose::Predicted);
@@ -283,10 +283,10 @@ pub(super) fn read_parquet(source: &SourceFile) -> Result<Columns, DataError> {
         *purpose == ColumnPurpose::Path && !is_encoded(&table.columns[at].path)
     });
     let wanted = [position(ColumnPurpose::Truth), position(ColumnPurpose::Predicted)];
-    let sure = position(ColumnPurpose::Confidence);
+    let conf_index = position(ColumnPurpose::Confidence);
     let mut scores = Scores::default();
     let (mut pixels, mut encoded, mut paths) = (Shades::default(), Vec::new(), Vec::new());
-    let (mut truth, mut said, mut confidence) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut truth, mut predicted, mut confidence) = (Vec::new(), Vec::new(), Vec::new());
     let mut values = 0;
     for group in 0..table.groups() {
         let mut read = |column: usize| -> Result<Vec<Vec<ParquetValue>>, DataError> {
@@ -298,12 +298,12 @@ pub(super) fn read_parquet(source: &SourceFile) -> Result<Columns, DataError> {
             }
             Ok(rows)
         };
-        for (column, texts) in wanted.into_iter().zip([&mut truth, &mut said]) {
+        for (column, texts) in wanted.into_iter().zip([&mut truth, &mut predicted]) {
             if let Some(column) = column {
                 texts.extend(read(column)?.iter().map(|cells| text_of(cells.first())));
             }
         }
-        if let Some(column) = sure {
+        if let Some(column) = conf_index {
             confidence.extend(read(column)?.iter().map(|cells| number_of(cells.first())));
         }
         if let Some(column) = list {
@@ -352,18 +352,18 @@ pub(super) fn read_parquet(source: &SourceFile) -> Result<Columns, DataError> {
         scores.names = flat.into_iter().map(|(_, name)| name).collect();
     }
     columns.truth = wanted[0].map(|_| truth);
-    columns.predicted = wanted[1].map(|_| said);
-    columns.confidence = sure.map(|_| confidence);
+    columns.predicted = wanted[1].map(|_| predicted);
+    columns.confidence = conf_index.map(|_| confidence);
     columns.scores = (scores.columns > 1).then_some(scores);
     columns.pictures = pictures_of(encoded, pixels, path.map(|_| paths));
     Ok(columns)
 }
 
-/// A cell of a column of paths, which holds the bytes of encoded pictures instead in the files of some
-/// programs.
+/// The encoded picture or the path in a cell of a column named for paths: some programs store
+/// encoded pictures in such a column.
 fn picture_or_path(cell: Option<&ParquetValue>) -> (Option<Arc<[u8]>>, String) {
     match cell {
-        // A path may begin like a picture, for example with BM.
+        // A path may start like an encoded picture, for example with `BM`, but is UTF-8.
         Some(ParquetValue::Bytes(bytes))
             if decode::is_picture(bytes) && str::from_utf8(bytes).is_err() =>
         {

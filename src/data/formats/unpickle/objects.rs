@@ -8,7 +8,7 @@ use std::borrow::Cow;
 const MAX_DEPTH: usize = 16;
 
 /// The index of an object of a pickle.
-pub(in crate::data::formats) type Id = usize;
+pub(in crate::data::formats) type ObjectId = usize;
 
 /// An object of a pickle.
 #[derive(Clone, Debug)]
@@ -21,15 +21,15 @@ pub(in crate::data::formats) enum PickleObject {
     Bytes(Vec<u8>),
     Text(String),
     /// A list, a tuple or a set.
-    Sequence(Vec<Id>),
-    Dict(Vec<(Id, Id)>),
+    Sequence(Vec<ObjectId>),
+    Dict(Vec<(ObjectId, ObjectId)>),
     /// A class or function, by module and name.
     Global(String),
     /// The result of calling a class or function.
     Call {
-        function: Id,
-        arguments: Id,
-        state: Option<Id>,
+        function: ObjectId,
+        arguments: ObjectId,
+        state: Option<ObjectId>,
     },
 }
 
@@ -37,7 +37,7 @@ pub(in crate::data::formats) enum PickleObject {
 #[derive(Debug)]
 pub(in crate::data::formats) struct Pickle {
     pub(super) objects: Vec<PickleObject>,
-    pub(super) root: Id,
+    pub(super) root: ObjectId,
 }
 
 impl Pickle {
@@ -45,12 +45,12 @@ impl Pickle {
         &self.objects[self.root]
     }
 
-    pub fn get(&self, id: Id) -> &PickleObject {
+    pub fn get(&self, id: ObjectId) -> &PickleObject {
         &self.objects[id]
     }
 
     /// A text, written by Python 2 or 3.
-    pub fn text(&self, id: Id) -> Option<String> {
+    pub fn text(&self, id: ObjectId) -> Option<String> {
         match self.get(id) {
             PickleObject::Text(text) => Some(text.clone()),
             PickleObject::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
@@ -58,7 +58,7 @@ impl Pickle {
         }
     }
 
-    fn int(&self, id: Id) -> Option<i64> {
+    fn int(&self, id: ObjectId) -> Option<i64> {
         match self.get(id) {
             PickleObject::Int(number) => Some(*number),
             PickleObject::Bool(set) => Some(i64::from(*set)),
@@ -66,7 +66,7 @@ impl Pickle {
         }
     }
 
-    fn items(&self, id: Id) -> Option<&[Id]> {
+    fn items(&self, id: ObjectId) -> Option<&[ObjectId]> {
         match self.get(id) {
             PickleObject::Sequence(items) => Some(items),
             _ => None,
@@ -74,7 +74,7 @@ impl Pickle {
     }
 
     /// A description of the object for error messages.
-    pub fn describe(&self, id: Id) -> String {
+    pub fn describe(&self, id: ObjectId) -> String {
         match self.get(id) {
             PickleObject::Dict(entries) => {
                 let keys: Vec<String> =
@@ -96,7 +96,7 @@ impl Pickle {
     ///
     /// # Errors
     /// A message if a numpy array is damaged.
-    pub fn array(&self, id: Id) -> Result<Option<Array>, String> {
+    pub fn array(&self, id: ObjectId) -> Result<Option<Array>, String> {
         match self.get(id) {
             PickleObject::Call { .. } => self.numpy(id, 0),
             PickleObject::Sequence(items) if !items.is_empty() => Ok(self.list(items)),
@@ -104,7 +104,7 @@ impl Pickle {
         }
     }
 
-    fn list(&self, items: &[Id]) -> Option<Array> {
+    fn list(&self, items: &[ObjectId]) -> Option<Array> {
         let shape = vec![items.len()];
         if let Some(texts) = items.iter().map(|&id| self.text(id)).collect::<Option<Vec<_>>>() {
             return Some(Array { shape, values: Values::Texts(texts) });
@@ -124,7 +124,7 @@ impl Pickle {
         })
     }
 
-    fn number(&self, id: Id) -> Option<f64> {
+    fn number(&self, id: ObjectId) -> Option<f64> {
         match self.get(id) {
             PickleObject::Float(number) => Some(*number),
             // A numpy scalar: its type and its bytes.
@@ -141,13 +141,13 @@ impl Pickle {
 
     /// Whether a numpy global has one of these names; its module name depends on the version of
     /// numpy.
-    fn is_called(&self, function: Id, names: &[&str]) -> bool {
+    fn is_called(&self, function: ObjectId, names: &[&str]) -> bool {
         let PickleObject::Global(global) = self.get(function) else { return false };
         let known = global.starts_with("numpy.") || global.starts_with("_codecs.");
         known && global.rsplit('.').next().is_some_and(|name| names.contains(&name))
     }
 
-    fn numpy(&self, id: Id, depth: usize) -> Result<Option<Array>, String> {
+    fn numpy(&self, id: ObjectId, depth: usize) -> Result<Option<Array>, String> {
         let PickleObject::Call { function, arguments, state } = self.get(id) else {
             return Ok(None);
         };
@@ -184,7 +184,7 @@ impl Pickle {
         read_values(&header, &mut &*bytes).map(Some)
     }
 
-    fn bytes(&self, id: Id, depth: usize) -> Option<Cow<'_, [u8]>> {
+    fn bytes(&self, id: ObjectId, depth: usize) -> Option<Cow<'_, [u8]>> {
         if depth > MAX_DEPTH {
             return None;
         }
@@ -209,7 +209,7 @@ impl Pickle {
         }
     }
 
-    fn dtype(&self, id: Id) -> Option<Dtype> {
+    fn dtype(&self, id: ObjectId) -> Option<Dtype> {
         let PickleObject::Call { function, arguments, state } = self.get(id) else { return None };
         if !self.is_called(*function, &["dtype"]) {
             return None;

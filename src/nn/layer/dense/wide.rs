@@ -2,8 +2,8 @@
 //! distributed among the threads of an executor.
 //!
 //! The work on a chunk depends only on the chunk, so the result does not depend on the number of
-//! threads. Of two threads, one starts with the first chunks and the other with the last, in both
-//! passes, so that each finds the weights it changed last in its cache.
+//! threads. With two threads, one starts with the first chunks and the other with the last ones, in
+//! both passes, so that each finds the weights that it changed last in its CPU cache.
 
 use super::{BATCH, Dense, MIN_BATCH_FOR_GEMM, WeightRows, copy_in_strips};
 use crate::linalg::{
@@ -16,7 +16,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use std::ops::Range;
 use std::sync::Mutex;
 
-/// Inputs per chunk: their weights in one strip fit into the L1 cache, all of them into the L2
+/// Inputs per chunk: the weights of a chunk fit into the L2 cache, those in one strip into the L1
 /// cache.
 const CHUNK: usize = 64;
 

@@ -38,7 +38,7 @@ fn checkpoints_are_written_at_the_interval_and_after_improvements() {
 }
 
 #[test]
-fn without_an_interval_only_requests_and_the_end_write() {
+fn without_an_interval_checkpoints_are_written_on_request_and_at_the_end() {
     let mut checkpointer = checkpointer(None);
     assert_eq!(checkpointer.decided(CheckpointTrigger::EpochEnded(Some(0.9)), at(1, 0)), []);
     assert_eq!(checkpointer.decided(CheckpointTrigger::Requested, at(1, 5)), [Slot::Last]);
@@ -64,7 +64,7 @@ fn a_resumed_run_does_not_overwrite_a_better_checkpoint() {
     );
 }
 
-/// A run at an epoch.
+/// A checkpoint after `epoch` epochs.
 fn checkpoint(epoch: u32) -> Checkpoint {
     let (data, spec) = (dataset(), Spec { epochs: 9, ..spec() });
     let mut checkpoint = Checkpoint::start(spec.clone(), build(&spec, &data).unwrap(), &data);

@@ -22,7 +22,7 @@ pub(super) fn hit(place: Rect, grid: [u32; 2], column: u16, row: u16) -> Option<
     (across < grid[0] && down < grid[1]).then_some(down * grid[0] + across)
 }
 
-/// Numbered cards with their areas, row by row.
+/// Draws cards at their indices in the grid, row by row; those after the last row are omitted.
 pub(super) fn cards<'a>(
     cards: impl Iterator<Item = (u32, &'a Card)>,
     grid: [u32; 2],
@@ -51,8 +51,8 @@ fn one_card(card: &Card, place: Rect, buffer: &mut Buffer, context: &ViewContext
     let (verdict, role) = verdict(card, context);
     let role = if card.index == context.digit { TextRole::Selected } else { role };
     // The line is padded by its width in columns, not by its characters.
-    let air = usize::from(place.width).saturating_sub(verdict.width());
-    let text = verdict + &" ".repeat(air);
+    let padding = usize::from(place.width).saturating_sub(verdict.width());
+    let text = verdict + &" ".repeat(padding);
     write(buffer, place, place.height.saturating_sub(1), &text, context.theme.style(role));
 }
 

@@ -16,7 +16,7 @@ pub(super) fn draw(view: &mut DigitsView, area: Rect, buffer: &mut Buffer, conte
     let note = list.map_or_else(String::new, |list| context.as_of(list.frame));
     let title = title(view, list, theme);
     let inside = Pane::new(&title, theme).note(&note).draw(area, buffer);
-    let line = u16::from(view.typing.is_some() || view.complaint.is_some());
+    let line = u16::from(view.typing.is_some() || view.filter_error.is_some());
     let [prompt, body] =
         Layout::vertical([Constraint::Length(line), Constraint::Fill(1)]).areas(inside);
     if let Some(text) = &view.typing {
@@ -24,8 +24,8 @@ pub(super) fn draw(view: &mut DigitsView, area: Rect, buffer: &mut Buffer, conte
         write_at(buffer, prompt, end, 0, " ", theme.style(TextRole::Selected));
         let hint = theme.say("all right wrong is N said N");
         write_at(buffer, prompt, end + 2, 0, hint, theme.style(TextRole::Dim));
-    } else if let Some(complaint) = &view.complaint {
-        write(buffer, prompt, 0, &complaint.text(theme), theme.style(TextRole::Warning));
+    } else if let Some(filter_error) = &view.filter_error {
+        write(buffer, prompt, 0, &filter_error.text(theme), theme.style(TextRole::Warning));
     }
     view.place = body;
     view.grid =

@@ -25,7 +25,7 @@ const AROUND: u32 = 32;
 /// Maximum number of cards on a contact sheet.
 const SHEET: u32 = 240;
 
-/// The view.
+/// One test image with the network's outputs, or the filtered test images as a contact sheet.
 #[derive(Debug, Default)]
 pub struct DigitsView {
     filter: DigitFilter,
@@ -42,11 +42,11 @@ pub struct DigitsView {
     /// The filter being typed.
     typing: Option<String>,
     /// Why the last filter was rejected.
-    complaint: Option<FilterError>,
+    filter_error: Option<FilterError>,
     /// Columns, rows and area of the contact sheet when it was last drawn.
     grid: [u32; 2],
     place: Rect,
-    /// The same for the images beside the selected one; empty without room.
+    /// The same for the images beside the selected one; empty if there is no room.
     beside: [u32; 2],
     beside_place: Rect,
 }
@@ -105,7 +105,7 @@ impl DigitsView {
         else {
             return None;
         };
-        // An answer for another selection contains the rank of this one if it lists it.
+        // An answer for another selection still gives the rank of this image if it lists the image.
         let listed = || {
             let at = cards.iter().position(|card| card.index == context.digit)?;
             Some(query.offset.saturating_add(at as u32))
@@ -232,7 +232,7 @@ impl DigitsView {
                 self.typing = None;
                 match parsed {
                     Ok(filter) => return self.set_filter(filter),
-                    Err(complaint) => self.complaint = Some(complaint),
+                    Err(filter_error) => self.filter_error = Some(filter_error),
                 }
             }
             _ => {}
@@ -248,7 +248,7 @@ impl View for DigitsView {
 
     fn about(&self) -> &'static [&'static str] {
         &[
-            "A test image, its true label, and what the network takes it for; the bars are its outputs.",
+            "A test image, its true label, and the network's prediction; the bars are the outputs.",
             "✓ is classified correctly, ✗ is not. w lists the misclassified ones, Enter shows many at once.",
         ]
     }
@@ -271,7 +271,7 @@ impl View for DigitsView {
         if self.typing.is_some() {
             return self.type_key(key.code, context);
         }
-        self.complaint = None;
+        self.filter_error = None;
         let columns = if self.sheet { i64::from(self.grid[0].max(1)) } else { 1 };
         let page = if self.sheet { columns * i64::from(self.grid[1].max(1)) } else { 10 };
         match key.code {

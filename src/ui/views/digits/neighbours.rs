@@ -22,7 +22,7 @@ pub(super) fn page([columns, rows]: [u32; 2], rank: u32) -> Range<u32> {
     first..first.saturating_add(size)
 }
 
-/// Draws them; returns false without room.
+/// Draws the images beside the selected one; returns whether there is room for at least one.
 pub(super) fn draw(
     view: &mut DigitsView,
     area: Rect,

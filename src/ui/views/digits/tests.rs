@@ -2,7 +2,7 @@ use super::*;
 use crate::protocol::{Probe, RunView};
 use crate::ui::theme::Theme;
 
-/// Answers the view's question from a list of image indices.
+/// Answers the view's query from a list of image indices.
 fn answer(view: &DigitsView, run: &mut RunView, digit: u32, listed: &[u32]) {
     let theme = Theme::default();
     let context = ViewContext { digit, ..ViewContext::live(run, &theme) };

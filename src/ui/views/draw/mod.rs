@@ -53,7 +53,7 @@ struct DrawAreas {
     sliders: Vec<Rect>,
 }
 
-/// The view.
+/// The canvas, the network's input and prediction, and the sliders that distort the input.
 #[derive(Debug)]
 pub struct DrawView {
     canvas: Canvas,
@@ -120,8 +120,11 @@ impl DrawView {
     fn changed(&mut self, context: &ViewContext) -> Effect {
         let drawn = &self.canvas.picture;
         // A blank canvas with noise is not sent.
-        self.input =
-            if drawn.is_blank() { drawn.clone() } else { drawn.to_input(&self.sliders.damage()) };
+        self.input = if drawn.is_blank() {
+            drawn.clone()
+        } else {
+            drawn.to_input(&self.sliders.distortion())
+        };
         self.id = hash(&self.input.ink);
         self.request_prediction(context)
     }
@@ -150,8 +153,8 @@ impl DrawView {
         }
     }
 
-    /// Adapts the canvas to the size of the run's images, up to a limit, because the session is not
-    /// trusted with the memory of the dashboard.
+    /// Adapts the canvas to the size of the run's images, if that is at most `MAX_PIXELS`: the size
+    /// comes from a session, which is not trusted, and determines how much memory is allocated.
     fn fit(&mut self, context: &ViewContext) {
         let Some(info) = &context.run.info else { return };
         let (width, height) = (info.image_width as usize, info.image_height as usize);
@@ -343,7 +346,7 @@ impl View for DrawView {
     fn about(&self) -> &'static [&'static str] {
         &[
             "Draw a digit: it is scaled and centred as MNIST's digits are, and classified while you draw.",
-            "The sliders damage what the network sees, not your drawing.",
+            "The sliders distort what the network sees, not your drawing.",
         ]
     }
 

@@ -48,7 +48,8 @@ pub(super) fn paint(
     context: &ViewContext,
 ) -> DrawAreas {
     if area.width >= 100 && area.height >= 30 {
-        // A pixel is at least two columns wide and one row high, so that the mouse reaches each one.
+        // A pixel is at least two columns wide and one row high, so that the mouse can point at
+        // each one.
         let across = area.width.saturating_sub(BESIDE + 2) / PIXELS;
         let factor = across.min((area.height - 2) / (PIXELS / 2)).max(2);
         let canvas = [factor * PIXELS + 2, factor * PIXELS / 2 + 2];
@@ -60,22 +61,22 @@ pub(super) fn paint(
         let picture = if larger { INPUT_LARGE } else { INPUT };
         let [above, below] =
             Layout::vertical([Constraint::Length(picture[1]), Constraint::Fill(1)]).areas(right);
-        let [input, said] =
+        let [input, prediction] =
             Layout::horizontal([Constraint::Length(picture[0]), Constraint::Fill(1)]).areas(above);
         let [sliders, keys] =
             Layout::vertical([Constraint::Length(SLIDERS[0]), Constraint::Fill(1)]).areas(below);
         key_list(view, keys, buffer, context.theme);
-        in_panes(view, [left, input, said, sliders], buffer, context)
+        in_panes(view, [left, input, prediction, sliders], buffer, context)
     } else if area.width >= 76 && area.height >= INPUT[1] + SLIDERS[1] {
         let [above, below] =
             Layout::vertical([Constraint::Length(INPUT[1]), Constraint::Fill(1)]).areas(area);
-        let [canvas, input, said] = Layout::horizontal([
+        let [canvas, input, prediction] = Layout::horizontal([
             Constraint::Length(INPUT[0]),
             Constraint::Length(INPUT[0]),
             Constraint::Fill(1),
         ])
         .areas(above);
-        in_panes(view, [canvas, input, said, below], buffer, context)
+        in_panes(view, [canvas, input, prediction, below], buffer, context)
     } else {
         small(view, area, buffer, context)
     }
@@ -83,7 +84,7 @@ pub(super) fn paint(
 
 fn in_panes(
     view: &DrawView,
-    [canvas, input, said, sliders]: [Rect; 4],
+    [canvas, input, prediction, sliders]: [Rect; 4],
     buffer: &mut Buffer,
     context: &ViewContext,
 ) -> DrawAreas {
@@ -93,13 +94,14 @@ fn in_panes(
     let drawn = paint_canvas(view, inside, buffer, theme);
     let inside = Pane::new("As the network sees it", theme).draw(input, buffer);
     picture(&view.input, inside, buffer, theme);
-    let inside = Pane::new("Prediction", theme).draw(said, buffer);
+    let inside = Pane::new("Prediction", theme).draw(prediction, buffer);
     answer(view, inside, buffer, context);
     let inside = Pane::new("Distortion and confidence", theme).draw(sliders, buffer);
     DrawAreas { canvas: drawn, sliders: paint_sliders(view, inside, buffer, theme) }
 }
 
-/// Canvas and answer side by side; the sliders in place of the canvas while the keys move them.
+/// Draws canvas and prediction side by side. While the sliders have the focus, the network's input
+/// replaces the canvas, and the sliders replace the outputs below the prediction.
 fn small(view: &DrawView, area: Rect, buffer: &mut Buffer, context: &ViewContext) -> DrawAreas {
     let theme = context.theme;
     let wide = (area.width / 2).min(2 * area.height);

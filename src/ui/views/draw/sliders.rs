@@ -1,6 +1,6 @@
 //! The sliders of the draw view: distortions of the drawing, and the threshold of confidence.
 
-use crate::picture::Damage;
+use crate::picture::Distortion;
 use crate::ui::theme::Theme;
 
 /// A quantity with its range and step.
@@ -91,9 +91,9 @@ impl Sliders {
         self.all.iter_mut().for_each(|slider| slider.value = slider.default);
     }
 
-    pub(super) fn damage(&self) -> Damage {
+    pub(super) fn distortion(&self) -> Distortion {
         let [noise, seed, right, down, degrees, _] = self.all.map(|slider| slider.value);
-        Damage {
+        Distortion {
             degrees: degrees as f32,
             right: right as f32,
             down: down as f32,
@@ -115,19 +115,19 @@ mod tests {
     #[test]
     fn sliders_stop_at_their_ends_and_can_be_reset() {
         let mut sliders = Sliders::default();
-        assert_eq!(sliders.damage(), Damage::default());
+        assert_eq!(sliders.distortion(), Distortion::default());
         sliders.select(4);
         sliders.change(-100);
-        assert!((sliders.damage().degrees + 90.0).abs() < 1e-6);
+        assert!((sliders.distortion().degrees + 90.0).abs() < 1e-6);
         sliders.drag(0, 0.5);
-        assert!((sliders.damage().noise - 0.3).abs() < 1e-6);
+        assert!((sliders.distortion().noise - 0.3).abs() < 1e-6);
         sliders.set_to_end(true);
-        assert!((sliders.damage().noise - 0.6).abs() < 1e-6);
+        assert!((sliders.distortion().noise - 0.6).abs() < 1e-6);
         sliders.select(-9);
         sliders.select(99);
         sliders.change(3);
         assert!((sliders.threshold() - 0.65).abs() < 1e-6);
         sliders.reset();
-        assert_eq!(sliders.damage(), Damage::default());
+        assert_eq!(sliders.distortion(), Distortion::default());
     }
 }

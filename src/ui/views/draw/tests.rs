@@ -189,7 +189,7 @@ fn the_mouse_draws_a_line_erases_and_slides() {
     let track = rig.view.places.sliders[0];
     rig.mouse(MouseEventKind::Down(left), track.x, track.y);
     rig.mouse(MouseEventKind::Drag(left), track.right() - 1, track.y);
-    assert!((rig.view.sliders.damage().noise - 0.6).abs() < 1e-6);
+    assert!((rig.view.sliders.distortion().noise - 0.6).abs() < 1e-6);
     assert_eq!(ink(&rig, 5, 12), 0, "sliding draws nothing");
 }
 

@@ -169,7 +169,7 @@ fn draw_figure(
         Layout::vertical([Constraint::Fill(1), Constraint::Length(foot)]).areas(inside);
     let mut first = view.scroll;
     let old = before.map(|before| &before.body);
-    // Several charts share no state; a single one can be zoomed and its curves hidden.
+    // Only a figure shown alone keeps the state of its chart: its zoom and its hidden curves.
     let chart = if view.alone.is_some() { &mut view.chart } else { &mut ChartState::default() };
     body::draw(&figure.body, old, picture, buffer, context, &mut first, chart);
     if view.alone.is_some() {
@@ -185,7 +185,7 @@ fn beside(area: Rect, left: u16) -> [Rect; 2] {
     Layout::horizontal([Constraint::Length(left), Constraint::Fill(1)]).areas(area)
 }
 
-/// The height of a figure with a fixed height.
+/// The rows of a body with a fixed height; `None` if its height adapts to the area.
 fn content(body: &FigureBody) -> Option<u16> {
     match body {
         FigureBody::Table { header, rows } => {
@@ -193,7 +193,7 @@ fn content(body: &FigureBody) -> Option<u16> {
         }
         FigureBody::Bars { bars, .. } => Some(bars.len() as u16),
         FigureBody::Text(lines) => Some(lines.len() as u16),
-        // A chain of neurons takes one row.
+        // A chain of neurons at one height is drawn without frames, which takes at most two rows.
         FigureBody::Wiring { neurons, .. } => {
             let [first, rest @ ..] = neurons.as_slice() else { return None };
             let level = |neuron: &Neuron| (neuron.at[1] - first.at[1]).abs() < 1e-6;
@@ -212,7 +212,7 @@ fn arrange(figures: &[Figure], chosen: &[usize], area: Rect) -> Vec<(usize, Rect
             Some(needed) if rows.len() > 1 => {
                 Constraint::Length(needed.min(area.height.saturating_sub(MIN_ROWS)))
             }
-            _ => Constraint::Fill(row.iter().map(|&i| appetite(&figures[i])).max().unwrap_or(1)),
+            _ => Constraint::Fill(row.iter().map(|&i| weight(&figures[i])).max().unwrap_or(1)),
         }
     };
     let heights = Layout::vertical(rows.iter().map(high)).split(area);
@@ -261,15 +261,15 @@ fn rows(figures: &[Figure], chosen: &[usize], area: Rect) -> Vec<Vec<usize>> {
     rows
 }
 
-/// The weight of a figure when the height is divided.
-fn appetite(figure: &Figure) -> u16 {
+/// The weight of a figure when the height is divided among figures without a fixed height.
+fn weight(figure: &Figure) -> u16 {
     match &figure.body {
         FigureBody::Images { height, .. } => (*height / 2 + 3).min(40) as u16,
         _ => 12,
     }
 }
 
-/// The width of a figure with a fixed width, including its frame.
+/// The columns of a figure with a fixed width, including its frame; `None` for other figures.
 fn natural_width(body: &FigureBody) -> Option<u16> {
     let FigureBody::Table { header, rows } = body else { return None };
     let widest = |column: usize| {
@@ -280,8 +280,8 @@ fn natural_width(body: &FigureBody) -> Option<u16> {
     Some(columns as u16 + 2)
 }
 
-/// Rows of a figure with a fixed height, including its frame, and its caption if there is enough
-/// height.
+/// The rows of a figure with a fixed height, including its frame, and its caption if the area has
+/// at least [`CAPTIONED`] rows.
 fn needed(figure: &Figure, area: Rect) -> Option<u16> {
     let caption = match figure.caption.as_str() {
         "" => 0,

@@ -16,7 +16,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use slider_values::SliderValues;
-use sliders::Spot;
+use sliders::SliderArea;
 
 /// The focus of the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ enum ExploreFocus {
     List,
 }
 
-/// The view.
+/// An explorable: its sliders, its figures, and what to try and to notice.
 #[derive(Debug, Default)]
 pub(in crate::ui) struct ExploreView {
     /// The explorables, once they have been received.
@@ -43,7 +43,7 @@ pub(in crate::ui) struct ExploreView {
     /// A request is pending.
     asked: bool,
     shown: Option<Explored>,
-    /// The previous figures of the same explorable, before the last move.
+    /// The figures of the same explorable before the last change of a value.
     before: Vec<Figure>,
     /// Rows that tables and texts are scrolled down.
     scroll: usize,
@@ -51,14 +51,14 @@ pub(in crate::ui) struct ExploreView {
     chart: ChartState,
     /// Areas of the parts when they were last drawn.
     places: ExploreAreas,
-    /// The slider held by the mouse button, and the value that it paints.
-    held: Option<(Spot, f64)>,
+    /// The slider that is dragged, and the value that the drag writes into the cells of a grid.
+    held: Option<(SliderArea, f64)>,
 }
 
 /// Areas of the parts when they were last drawn, for the mouse.
 #[derive(Debug, Default)]
 struct ExploreAreas {
-    spots: Vec<Spot>,
+    spots: Vec<SliderArea>,
     /// The area of the list, and the index of its first row.
     list: Rect,
     first: usize,
@@ -109,8 +109,12 @@ impl ExploreView {
             self.wanted = Some(id.into());
             return true;
         }
-        let found = self.list.iter().position(|explorable| explorable.id.starts_with(id));
-        found.inspect(|&index| self.open(index)).is_some()
+        self.position_of(id).inspect(|&index| self.open(index)).is_some()
+    }
+
+    /// The position of the first explorable whose id starts with a text.
+    fn position_of(&self, id: &str) -> Option<usize> {
+        self.list.iter().position(|explorable| explorable.id.starts_with(id))
     }
 
     fn explorable(&self) -> Option<&Explorable> {
@@ -135,7 +139,8 @@ impl ExploreView {
         })
     }
 
-    /// Advances time by a step; it stops at the end.
+    /// Advances the time slider by a hundredth of its range, rounded up to whole steps; the
+    /// playback stops at the end.
     fn play_on(&mut self) {
         let Some(explorable) = self.list.get(self.open) else { return };
         let Some(time) = explorable.sliders.iter().position(|s| s.control == SliderKind::Time)
@@ -145,13 +150,13 @@ impl ExploreView {
         };
         let slider = &explorable.sliders[time];
         let now = self.sliders.values[explorable.place(time).start];
-        // A playback takes at most about ten seconds.
+        // At most 100 frames: about ten seconds at ten frames per second.
         let stride = ((slider.high - slider.low) / 100.0 / slider.step).ceil() * slider.step;
         self.sliders.set_at(time, 0, now + stride, explorable);
         self.playing = now < slider.high;
     }
 
-    /// Restarts from the beginning if time is at its end.
+    /// Starts or stops the playback; starts from the beginning if time is at its end.
     fn toggle_play(&mut self) {
         let Some(explorable) = self.list.get(self.open) else { return };
         let time = explorable.sliders.iter().position(|s| s.control == SliderKind::Time);
@@ -243,8 +248,7 @@ impl ExploreView {
     fn take_list(&mut self, list: &[Explorable], language: Language) {
         self.list = list.iter().map(|explorable| language.explorable(explorable)).collect();
         let wanted = self.wanted.take();
-        let index = wanted.and_then(|id| list.iter().position(|explorable| explorable.id == id));
-        self.open(index.unwrap_or(self.open));
+        self.open(wanted.and_then(|id| self.position_of(&id)).unwrap_or(self.open));
     }
 
     fn take_figures(&mut self, explored: &Explored, language: Language) {

@@ -20,7 +20,7 @@ const EIGHTHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '�
 
 /// The area of a drawn slider.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Spot {
+pub(super) struct SliderArea {
     pub slider: usize,
     /// All of its rows.
     pub rows: Rect,
@@ -50,7 +50,7 @@ pub(super) fn draw(
     area: Rect,
     buffer: &mut Buffer,
     theme: &Theme,
-) -> Vec<Spot> {
+) -> Vec<SliderArea> {
     let area = area.intersection(buffer.area);
     let sliders = &explorable.sliders;
     let names = sliders.iter().filter(|s| is_line(s)).map(|slider| slider.name.width() as u16);
@@ -72,7 +72,7 @@ pub(super) fn draw(
         let rows = Rect { y: area.y + row, height: high, ..area };
         let painter = Painter { explorable, values, focused, theme, index, names };
         let track = painter.draw(rows, buffer);
-        spots.push(Spot { slider: index, rows, track });
+        spots.push(SliderArea { slider: index, rows, track });
         row += high;
     }
     spots
@@ -161,7 +161,7 @@ impl Painter<'_> {
         write_right(buffer, rows, 0, &text, self.theme.style(role));
     }
 
-    /// A value with the decimals of its step and its unit.
+    /// A value with the unit of its slider.
     fn number(&self, value: f64) -> String {
         format!("{} {}", exact(value), self.slider().unit).trim_end().into()
     }

@@ -52,6 +52,16 @@ fn opened(id: &str) -> ExploreView {
     view
 }
 
+#[test]
+fn an_id_or_a_prefix_of_it_opens_an_explorable_before_and_after_the_list_arrives() {
+    for id in ["second", "sec"] {
+        let mut view = opened(id);
+        assert_eq!(view.explorable().unwrap().id, "second", "{id}");
+        assert!(view.open_explorable("fir") && !view.open_explorable("third"));
+        assert_eq!(view.explorable().unwrap().id, "first");
+    }
+}
+
 fn press(view: &mut ExploreView, code: KeyCode) -> Effect {
     let (run, theme) = (RunView::default(), Theme::default());
     let context = ViewContext::live(&run, &theme);

@@ -1,6 +1,6 @@
 //! Mouse handling for sliders, drawings, the list and the figures.
 
-use super::sliders::{Spot, value_at};
+use super::sliders::{SliderArea, value_at};
 use super::{ExploreFocus, ExploreView};
 use crate::protocol::SliderKind;
 use crate::ui::effect::Effect;
@@ -14,7 +14,7 @@ pub(super) fn touch(view: &mut ExploreView, event: MouseEvent) -> Effect {
         return Effect::Redraw;
     }
     match event.kind {
-        MouseEventKind::Down(button) => take_hold(view, at, button),
+        MouseEventKind::Down(button) => mouse_down(view, at, button),
         MouseEventKind::Drag(_) => drag(view, at),
         MouseEventKind::Up(_) => {
             view.held = None;
@@ -26,11 +26,11 @@ pub(super) fn touch(view: &mut ExploreView, event: MouseEvent) -> Effect {
     }
 }
 
-fn spot(view: &ExploreView, at: Position) -> Option<Spot> {
+fn spot(view: &ExploreView, at: Position) -> Option<SliderArea> {
     view.places.spots.iter().copied().find(|spot| spot.rows.contains(at))
 }
 
-fn take_hold(view: &mut ExploreView, at: Position, button: MouseButton) -> Effect {
+fn mouse_down(view: &mut ExploreView, at: Position, button: MouseButton) -> Effect {
     if view.places.list.contains(at) {
         view.focus = ExploreFocus::Sliders;
         view.open(view.places.first + usize::from(at.y - view.places.list.y));
@@ -73,7 +73,7 @@ fn take_hold(view: &mut ExploreView, at: Position, button: MouseButton) -> Effec
     Effect::Redraw
 }
 
-/// Moves the dragged slider to where the mouse is.
+/// Moves the dragged slider to the position of the mouse, or sets the cell of a grid under it.
 fn drag(view: &mut ExploreView, at: Position) -> Effect {
     let (Some((spot, paint)), Some(explorable)) = (view.held, view.list.get(view.open)) else {
         return Effect::Ignored;

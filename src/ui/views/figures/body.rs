@@ -144,7 +144,7 @@ fn draw_chart(
 ) {
     let dim = chart.theme.style(TextRole::Dim);
     if area.height < LOW {
-        // At the end of the legend, if there is room.
+        // The name of the y axis is written at the end of the legend, if there is room.
         chart.draw(area, buffer, state);
         let line = area.intersection(buffer.area);
         let start = line.right().saturating_sub(y_label.width() as u16 + 1).max(line.x);

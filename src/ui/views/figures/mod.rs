@@ -12,7 +12,7 @@ use crate::ui::numbers::duration;
 use crate::ui::theme::TextRole;
 use crate::ui::view::{KeyHelp, View, ViewContext};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{ChartState, Pane, cut, wrap, write, write_at, write_right};
+use crate::ui::widgets::{ChartState, Pane, shortened, wrap, write, write_at, write_right};
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -28,7 +28,7 @@ enum Panes {
     Claims,
 }
 
-/// The view.
+/// A figure of an experiment of the book, and the experiment's claims.
 #[derive(Debug, Default)]
 pub struct FiguresView {
     /// The id of the selected figure; the newest if there is none.
@@ -37,7 +37,7 @@ pub struct FiguresView {
     scroll: usize,
     panes: Panes,
     chart: ChartState,
-    /// The book's experiments: the run is one of them, or they are listed.
+    /// The book's experiments, which are listed if the run is none of them.
     pub experiments: Vec<ExperimentName>,
 }
 
@@ -81,8 +81,8 @@ impl FiguresView {
     fn list(&mut self, area: Rect, buffer: &mut Buffer, context: &ViewContext) {
         let theme = context.theme;
         let inside = Pane::new("The book", theme).draw(area, buffer);
-        let text = "This run is no experiment of the book, so it has no figures. `nntop book ID` \
-                    runs one of these and shows its figures here:";
+        let text = "This run is not an experiment of the book, so it has no figures. `nntop book \
+                    ID` runs one of these and shows its figures here:";
         let text = wrap(theme.say(text), inside.width);
         for (row, line) in (0..).zip(&text) {
             write(buffer, inside, row, line, theme.style(TextRole::Text));
@@ -128,7 +128,8 @@ impl FiguresView {
         Effect::Redraw
     }
 
-    /// The areas of the figure and of the claims; empty without room or content.
+    /// The areas of the figure and of the claims. Either is empty if the other is shown alone, that
+    /// of the claims also if there are none or no room for them.
     fn split(&self, area: Rect, context: &ViewContext) -> [Rect; 2] {
         let claims = &context.run.claims;
         let wide = area.width >= 90;
@@ -265,14 +266,6 @@ impl View for FiguresView {
             claims::draw(beside, buffer, context, scroll);
         }
     }
-}
-
-/// A text truncated to a number of columns, with `…` if it was truncated.
-fn shortened(text: &str, columns: usize) -> String {
-    if text.width() <= columns {
-        return text.into();
-    }
-    format!("{}…", cut(text, columns.saturating_sub(1)))
 }
 
 /// Number of curves of a chart.

@@ -101,7 +101,7 @@ impl Surface<'_> {
         row(lower) + up * (row(upper) - row(lower))
     }
 
-    /// A path in half cells, with a ring at its start and a disc at its end.
+    /// Draws a path, two pixels per cell, with a ring at its start and a disc at its end.
     fn path(&self, path: &Curve, map: Rect, buffer: &mut Buffer, theme: &Theme, style: Style) {
         let pixel = |&(x, y): &(f64, f64)| {
             let share = |value: f64, [low, high]: [f64; 2]| (value - low) / (high - low);

@@ -100,10 +100,10 @@ fn route(wires: &[Wire], index: usize, boxes: &[Rect], area: Rect) -> Option<Rou
         f64::from(place.y - area.y) + f64::from(place.height) / 2.0 + lane * apart
     };
     let column = |x: u16| f64::from(x.saturating_sub(area.x));
-    // Nearer to the start, because wires meet at their ends.
+    // Labels are nearer to the start, because several wires often end at the same neuron.
     let label = 0.4 + 0.25 * before;
     if from.x < to.x && to.x < from.right() && from.y != to.y {
-        // The boxes are above each other: the wire joins their horizontal edges.
+        // One box is above the other: the wire joins their horizontal edges.
         let down = from.y < to.y;
         let edge = |place: &Rect, lower: bool| {
             f64::from(if lower { place.bottom() } else { place.y } - area.y)
@@ -180,11 +180,11 @@ fn draw_neuron(neuron: &Neuron, at: Rect, buffer: &mut Buffer, theme: &Theme) {
     let kind = if neuron.lit { BorderType::Thick } else { BorderType::Rounded };
     Block::bordered().border_type(kind).border_style(border).render(at, buffer);
     let lines = lines(neuron);
-    let air = (at.width.saturating_sub(widest(&lines)) / 2).max(1);
+    let padding = (at.width.saturating_sub(widest(&lines)) / 2).max(1);
     let room = Rect {
-        x: at.x + air,
+        x: at.x + padding,
         y: at.y + 1,
-        width: at.width.saturating_sub(2 * air),
+        width: at.width.saturating_sub(2 * padding),
         height: at.height - 2,
     };
     for (row, line) in (0..).zip(&lines) {

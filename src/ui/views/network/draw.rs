@@ -175,7 +175,7 @@ fn incoming(
     lines(&connections, [before, &columns[at]], inside, buffer, context.theme, 1.0);
 }
 
-/// Draws connections, the strongest last; `brightness` is the colour of the strongest, from 0 to 1.
+/// Draws connections, the strongest last; `brightness` is that of the strongest, from 0 to 1.
 fn lines(
     connections: &[Edge],
     [before, after]: [&UnitColumn; 2],

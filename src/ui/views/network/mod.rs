@@ -16,10 +16,10 @@ use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKin
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-/// Maximum number of weights of a layer of which all connections are drawn.
+/// Maximum number of weights of a layer whose weights are all requested.
 const MAX_WEIGHTS: u64 = 128 * 128;
 
-/// The view.
+/// The layers as columns of units, with the strongest connections between them.
 #[derive(Debug, Default)]
 pub struct NetworkView {
     /// The selected layer and unit; the predicted output if none is selected.
@@ -35,7 +35,7 @@ struct ForwardPass<'a> {
     layers: &'a [LayerInfo],
     activations: &'a [Tensor],
     card: &'a Card,
-    /// The pixels of the image.
+    /// Channels of the image: 1 or 3.
     channels: usize,
 }
 
@@ -75,7 +75,7 @@ impl<'a> ForwardPass<'a> {
     }
 }
 
-/// The known incoming weights of a layer's units, starting at `first`.
+/// The incoming weights of each unit in the answer to a probe; empty if there is none yet.
 fn rows<'a>(context: &ViewContext<'a>, what: &ProbeQuery) -> &'a [Tensor] {
     match context.frame(what).map(|frame| &frame.content) {
         Some(Content::Weights { rows, .. }) => rows,
@@ -83,7 +83,8 @@ fn rows<'a>(context: &ViewContext<'a>, what: &ProbeQuery) -> &'a [Tensor] {
     }
 }
 
-/// The probe of all weights of a layer, if there are few enough to draw.
+/// The probe of all weights of a layer after the first whose output is a vector, if there are at
+/// most [`MAX_WEIGHTS`].
 fn all_weights(layers: &[LayerInfo], layer: u32) -> Option<ProbeQuery> {
     let info = layers.get(layer as usize).filter(|info| info.output[1] == 1)?;
     let first = layer == 0;
@@ -91,7 +92,7 @@ fn all_weights(layers: &[LayerInfo], layer: u32) -> Option<ProbeQuery> {
     few.then(|| ProbeQuery::Weights { layer, first: 0, count: units(info.output) as u32 })
 }
 
-/// The incoming weights of one unit.
+/// The probe of the incoming weights of one unit.
 fn one(layer: u32, unit: usize) -> ProbeQuery {
     ProbeQuery::Weights { layer, first: unit as u32, count: 1 }
 }
@@ -154,7 +155,8 @@ impl View for NetworkView {
     fn about(&self) -> &'static [&'static str] {
         &[
             "A test image on its way through the layers: the brighter a unit, the larger its activation.",
-            "Lines are the connections that add most: orange speaks for the unit they lead to, blue against it.",
+            "Lines are the connections that add most: orange raises the weighted input of the \
+             unit they lead to, blue lowers it.",
             "The list shows what each input adds to the selected unit: weight × activation.",
         ]
     }

@@ -115,19 +115,19 @@ fn ranges(set: &CurveSet, options: &ChartOptions) -> Option<([f64; 2], [f64; 2])
         range(&mut visible.filter(|&y| fits(options.log_y, y)))
     };
     let y = ys(false).or_else(|| ys(true))?;
-    // Padding around the middle values shows that the curve continues.
+    // Padding of 10% around the 5th to 95th percentile shows that the curve continues.
     let y = match set.middle.filter(|_| !options.outliers) {
         Some([low, high]) if fits(options.log_y, low) && high > low => {
-            let air = 0.1 * (high - low);
-            [(low - air).max(y[0]), (high + air).min(y[1])]
+            let padding = 0.1 * (high - low);
+            [(low - padding).max(y[0]), (high + padding).min(y[1])]
         }
         _ => y,
     };
     let y = if y[1] > y[0] {
         y
     } else {
-        let air = margin_around(y[0]);
-        [y[0] - air, y[0] + air]
+        let padding = margin_around(y[0]);
+        [y[0] - padding, y[0] + padding]
     };
     let y = if options.log_y && y[0] <= 0.0 { [y[1] * 1e-6, y[1]] } else { y };
     Some((x, y))
@@ -204,7 +204,7 @@ impl MetricChart<'_> {
         state
     }
 
-    /// The x of the nearest point, if there is one.
+    /// The x of the point nearest to `at`, or `at` if there is none, as text.
     fn read_x(&self, at: f64) -> String {
         let near = self.set.curves.iter().filter_map(|curve| curve.near);
         let distance = |near: &[f64; 3]| (near[0] - at).abs();
@@ -268,7 +268,8 @@ impl MetricChart<'_> {
             (Some(_), None) => None,
             (None, _) => main.last().map(|point| point.1),
         };
-        // The legend above names the curves; at the cursor each value needs its own name.
+        // The legend above the charts names the curves, so the chart names them only beside values
+        // at the cursor, if they are means, or if there is a single curve.
         let names: Vec<&str> = self.set.curves.iter().map(|curve| curve.name.as_str()).collect();
         let has_name =
             options.cursor.is_some() || options.is_grouped() || self.set.curves.len() == 1;
@@ -291,7 +292,8 @@ impl MetricChart<'_> {
     }
 }
 
-/// Dots between the edges of a band, spaced as a shade.
+/// Dots that shade the band between two curves: in each column one at either curve, and one every
+/// half row between them.
 fn shade(
     low: &[(f64, f64)],
     high: &[(f64, f64)],
@@ -307,7 +309,7 @@ fn shade(
         let (Some(bottom), Some(top)) = (value_at(low, at), value_at(high, at)) else { continue };
         let (bottom, top) = (bottom.clamp(y[0], y[1]), top.clamp(y[0], y[1]));
         points.extend([(at, bottom), (at, top)]);
-        // On a grid, so that adjacent columns form a pattern.
+        // At multiples of the distance, so that the dots of adjacent columns are aligned.
         let first = (bottom / distance).ceil() as i64;
         let last = (top / distance).floor() as i64;
         points.extend((first..=last.min(first + 1000)).map(|step| (at, step as f64 * distance)));

@@ -54,8 +54,8 @@ impl Chooser {
             SampleKind::Text => 2,
         };
         let rows = shared.charted();
-        let having = rows.iter().filter(|row| row.samples[index] > 0).take(MAX_RUNS);
-        let runs: Vec<String> = having.map(|row| row.name.clone()).collect();
+        let with_samples = rows.iter().filter(|row| row.samples[index] > 0).take(MAX_RUNS);
+        let runs: Vec<String> = with_samples.map(|row| row.name.clone()).collect();
         let wanted = (shared.table.revision, runs);
         if self.made.as_ref() == Some(&wanted) {
             return;
@@ -79,7 +79,7 @@ impl Chooser {
         self.chosen = kept.min(self.entries.len().saturating_sub(1));
     }
 
-    /// The selected name.
+    /// The selected entry.
     pub fn entry(&self) -> Option<&ChooserEntry> {
         self.entries.get(self.chosen)
     }

@@ -2,7 +2,7 @@
 
 use super::charts::{ChartOptions, MAX_CURVES, MetricChart, axis_name};
 use super::drawing::draw_config;
-use super::prompt::{Prompt, PromptKind, Typed};
+use super::prompt::{Prompt, PromptEffect, PromptKind};
 use super::run_list::{SharedRunList, shown, strip_common_path};
 use crate::protocol::{
     CurveQuery, CurveSet, Grouping, ProbeQuery, RunAxis, RunCurve, Spread, printable,
@@ -26,7 +26,7 @@ const MIN_SIZE: [u16; 2] = [16, 6];
 /// Minimum size of a chart unless the user selected the grid.
 const READABLE_SIZE: [u16; 2] = [36, 9];
 
-/// The view.
+/// The curves of the charted runs, one chart per metric.
 #[derive(Debug)]
 pub struct CompareView {
     shared: SharedRunList,
@@ -43,9 +43,9 @@ pub struct CompareView {
     /// Only metrics whose names contain these words are shown.
     filter: String,
     prompt: Option<Prompt>,
-    /// The curves of each metric and their query.
+    /// The curves of each metric, with the revision of the table and the query that they answer.
     cache: HashMap<String, (u64, CurveQuery, CurveSet)>,
-    /// The charts when they were last drawn: metric index, area, and the area of the curves.
+    /// The charts when they were last drawn: metric index, area and state.
     drawn: Vec<(usize, Rect, ChartState)>,
     /// Number of metrics.
     count: usize,
@@ -216,19 +216,20 @@ impl CompareView {
     fn type_key(&mut self, key: KeyEvent) -> Effect {
         let Some(prompt) = &mut self.prompt else { return Effect::Ignored };
         match prompt.key(key) {
-            Typed::Changed => self.filter.clone_from(&prompt.text),
-            Typed::Done => self.prompt = None,
-            Typed::Cancelled => {
+            PromptEffect::Changed => self.filter.clone_from(&prompt.text),
+            PromptEffect::Done => self.prompt = None,
+            PromptEffect::Cancelled => {
                 self.prompt = None;
                 self.filter.clear();
             }
-            Typed::Nothing => return Effect::Ignored,
+            PromptEffect::Nothing => return Effect::Ignored,
         }
         self.focus = 0;
         Effect::Redraw
     }
 
-    /// The range of metrics on the page of the focused one, the page, and the number of pages.
+    /// The indices of the metrics on the page with the focused one, the index of that page, and the
+    /// number of pages.
     fn page(&self, metrics: &[String]) -> (std::ops::Range<usize>, usize, usize) {
         if self.alone {
             return (self.focus..self.focus + 1, self.focus, metrics.len());
@@ -250,7 +251,7 @@ impl CompareView {
         (pages.get(at).cloned().unwrap_or(0..0), at, pages.len())
     }
 
-    fn turn(&mut self, forward: bool) {
+    fn turn_page(&mut self, forward: bool) {
         let metrics = self.metrics();
         let (page, ..) = self.page(&metrics);
         if forward && page.end < metrics.len() {
@@ -414,8 +415,8 @@ impl View for CompareView {
             KeyCode::Char('+' | '=') => self.zoom_by(0.5),
             KeyCode::Char('-') => self.zoom_by(2.0),
             KeyCode::Char('0') => self.options.zoom = None,
-            KeyCode::PageDown => self.turn(true),
-            KeyCode::PageUp => self.turn(false),
+            KeyCode::PageDown => self.turn_page(true),
+            KeyCode::PageUp => self.turn_page(false),
             KeyCode::Home => self.focus = 0,
             KeyCode::End => self.focus = self.count.saturating_sub(1),
             KeyCode::Char('[') => {
@@ -481,14 +482,14 @@ impl View for CompareView {
             return Effect::Ignored;
         };
         let place = *place;
-        let meant = state.mouse(event);
+        let used = state.mouse(event);
         let (zoom, cursor) = (state.zoom, state.cursor);
         match event.kind {
             MouseEventKind::Down(MouseButton::Left) => self.focus = place,
-            MouseEventKind::Down(MouseButton::Right) if meant => {
+            MouseEventKind::Down(MouseButton::Right) if used => {
                 (self.options.zoom, self.options.cursor) = (None, None);
             }
-            _ if !meant => return Effect::Ignored,
+            _ if !used => return Effect::Ignored,
             MouseEventKind::ScrollUp | MouseEventKind::ScrollDown => {
                 self.options.zoom = zoom.map(|part| part.map(|x| self.options.of_axis(x)));
             }

@@ -27,7 +27,7 @@ pub fn draw_config(runs: &RunList, area: Rect, buffer: &mut Buffer, theme: &Them
     let width = usize::from(inside.width);
     let differing = runs.differing();
     if differing.is_empty() {
-        let text = "nothing is known to differ";
+        let text = "no known hyper-parameter differs";
         write(buffer, inside, 0, theme.say(text), theme.style(TextRole::Dim));
         return;
     }

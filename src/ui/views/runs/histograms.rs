@@ -1,5 +1,5 @@
-//! Histograms of a tensor over time: steps from left to right, values from bottom to top, brighter
-//! for more values. Buckets are drawn between their own edges.
+//! Histograms of a tensor over time: steps from left to right, values from bottom to top, and the
+//! density of the values as brightness. Buckets are drawn between their own edges.
 
 use super::chooser::Chooser;
 use super::drawing::number;
@@ -15,7 +15,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::widgets::Widget;
 
-/// The view.
+/// The names of the logged tensors, and the histograms of the selected one over the steps.
 #[derive(Debug)]
 pub struct HistogramsView {
     shared: SharedRunList,
@@ -24,7 +24,7 @@ pub struct HistogramsView {
     log: bool,
     /// The value of the cursor, as a fraction of the value axis from the bottom.
     value: f64,
-    /// The histograms of the selected name, and what they were requested with.
+    /// The revision of the table, run and name of the last request, and the histograms.
     known: Option<(u64, String, String, Vec<TensorHistogram>)>,
     /// The area of the map when it was last drawn, and the histogram index of each of its columns.
     map: Rect,
@@ -98,7 +98,7 @@ impl HistogramsView {
         }
         let largest = values.iter().copied().fold(0.0_f32, f32::max);
         if self.log && largest > 0.0 {
-            // Three decades below the maximum.
+            // log₁₀(1 + 999 v/largest) / 3: from 0 to 1, over three decades below the maximum.
             for value in &mut values {
                 *value = (1.0 + 999.0 * *value / largest).log10() / 3.0;
             }
@@ -136,7 +136,8 @@ impl HistogramsView {
     }
 }
 
-/// The lowest and highest edge of all histograms; `None` if all buckets are empty.
+/// The lowest and highest edge of all buckets that are not empty, with a margin if they are equal;
+/// `None` if all buckets are empty.
 fn extent(histograms: &[TensorHistogram]) -> Option<[f64; 2]> {
     let buckets = histograms.iter().flat_map(|histogram| &histogram.buckets);
     let full = buckets.filter(|b| b[2] > 0.0 && b[0].is_finite() && b[1].is_finite());
@@ -147,8 +148,8 @@ fn extent(histograms: &[TensorHistogram]) -> Option<[f64; 2]> {
     if high > low {
         Some([low, high])
     } else {
-        let air = 0.05 * low.abs().max(0.1);
-        Some([low - air, high + air])
+        let margin = 0.05 * low.abs().max(0.1);
+        Some([low - margin, high + margin])
     }
 }
 
@@ -158,7 +159,7 @@ fn columns(histograms: &[TensorHistogram], width: usize) -> Vec<usize> {
     let steps: Vec<i64> = histograms.iter().map(|histogram| histogram.step).collect();
     let (Some(&from), Some(&to)) = (steps.first(), steps.last()) else { return Vec::new() };
     if !steps.is_sorted() || to == from {
-        // The training was restarted: use the order of the log.
+        // The training was restarted, or all steps are equal: use the order of the log.
         return (0..width).map(|column| (column * (last + 1) / width).min(last)).collect();
     }
     let place = |column: usize| {
@@ -171,7 +172,8 @@ fn columns(histograms: &[TensorHistogram], width: usize) -> Vec<usize> {
     (0..width).map(place).collect()
 }
 
-/// The density of values between two edges: their number divided by the distance and by all values.
+/// The density between two edges: the fraction of the values between them, divided by their
+/// distance. Within a bucket, values are taken as uniformly distributed.
 fn density(histogram: &TensorHistogram, low: f64, high: f64) -> f64 {
     let total: f64 = histogram.buckets.iter().map(|bucket| bucket[2]).sum();
     if total <= 0.0 || high <= low {

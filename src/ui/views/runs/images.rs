@@ -16,7 +16,7 @@ use ratatui::layout::Rect;
 /// a slow connection.
 const SMALL: [u16; 2] = [48, 24];
 
-/// The view.
+/// The names of the logged images, and the selected one at the selected step.
 #[derive(Debug)]
 pub struct ImagesView {
     shared: SharedRunList,

@@ -17,7 +17,7 @@ pub use images::ImagesView;
 pub use run_list::{RunList, SharedRunList, shown};
 pub use texts::TextsView;
 
-use prompt::{Prompt, PromptKind, Typed};
+use prompt::{Prompt, PromptEffect, PromptKind};
 use table::Sparks;
 
 use crate::protocol::{ProbeQuery, RunEdit, RunRow, printable};
@@ -30,7 +30,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent,
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// The view.
+/// The table of runs, and a prompt to filter, name, tag, annotate or delete them.
 #[derive(Debug)]
 pub struct RunsView {
     shared: SharedRunList,
@@ -69,21 +69,21 @@ impl RunsView {
         let Some(prompt) = &mut self.prompt else { return Effect::Ignored };
         let typed = prompt.key(key);
         let Prompt { kind, run, text } = prompt.clone();
-        if matches!(typed, Typed::Done | Typed::Cancelled) {
+        if matches!(typed, PromptEffect::Done | PromptEffect::Cancelled) {
             self.prompt = None;
         }
         let mut shared = self.shared.borrow_mut();
         if kind == PromptKind::Filter {
             match typed {
-                Typed::Changed | Typed::Done => shared.filter = text,
-                Typed::Cancelled => shared.filter.clear(),
-                Typed::Nothing => return Effect::Ignored,
+                PromptEffect::Changed | PromptEffect::Done => shared.filter = text,
+                PromptEffect::Cancelled => shared.filter.clear(),
+                PromptEffect::Nothing => return Effect::Ignored,
             }
             shared.refresh();
             return Effect::Redraw;
         }
-        if typed != Typed::Done {
-            return if typed == Typed::Nothing { Effect::Ignored } else { Effect::Redraw };
+        if typed != PromptEffect::Done {
+            return if typed == PromptEffect::Nothing { Effect::Ignored } else { Effect::Redraw };
         }
         let edit = match kind {
             PromptKind::Label => RunEdit::Label(text),
@@ -123,7 +123,7 @@ impl RunsView {
         })
     }
 
-    /// A key that changes the table.
+    /// Handles a key that moves the cursor or changes the table.
     fn table_key(&mut self, code: KeyCode) -> Effect {
         let page = self.rows.max(1);
         let mut shared = self.shared.borrow_mut();
@@ -304,7 +304,7 @@ impl View for RunsView {
                 let own = self.shared.borrow().under_cursor().is_some_and(|row| row.own.is_some());
                 if !own {
                     let text =
-                        "only runs of nntop can be deleted here; this log is somebody else's";
+                        "only runs of nntop can be deleted here; this log belongs to another tool";
                     return Effect::Notify(context.theme.say(text).to_owned());
                 }
                 self.open_prompt(PromptKind::Delete);

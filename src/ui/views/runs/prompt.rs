@@ -37,7 +37,7 @@ pub struct Prompt {
 
 /// The effect of a key on the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Typed {
+pub enum PromptEffect {
     Changed,
     Done,
     Cancelled,
@@ -48,35 +48,35 @@ pub enum Typed {
 const MAX_LENGTH: usize = 1000;
 
 impl Prompt {
-    pub fn key(&mut self, key: KeyEvent) -> Typed {
+    pub fn key(&mut self, key: KeyEvent) -> PromptEffect {
         if self.kind == PromptKind::Delete {
             let yes = matches!(key.code, KeyCode::Char('y' | 'Y'));
-            return if yes { Typed::Done } else { Typed::Cancelled };
+            return if yes { PromptEffect::Done } else { PromptEffect::Cancelled };
         }
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Enter => Typed::Done,
-            KeyCode::Esc => Typed::Cancelled,
+            KeyCode::Enter => PromptEffect::Done,
+            KeyCode::Esc => PromptEffect::Cancelled,
             KeyCode::Backspace => {
                 self.text.pop();
-                Typed::Changed
+                PromptEffect::Changed
             }
             KeyCode::Char('u') if control => {
                 self.text.clear();
-                Typed::Changed
+                PromptEffect::Changed
             }
             KeyCode::Char('w') if control => {
                 let kept = self.text.trim_end().rfind(' ').map_or(0, |at| at + 1);
                 self.text.truncate(kept);
-                Typed::Changed
+                PromptEffect::Changed
             }
             KeyCode::Char(character) if !control => {
                 if self.text.chars().count() < MAX_LENGTH {
                     self.text.push(character);
                 }
-                Typed::Changed
+                PromptEffect::Changed
             }
-            _ => Typed::Nothing,
+            _ => PromptEffect::Nothing,
         }
     }
 

@@ -37,7 +37,7 @@ pub struct RunList {
     made: Option<(u64, String)>,
 }
 
-/// The views' reference to it.
+/// The list of runs, shared by the views of one dashboard.
 pub type SharedRunList = Rc<RefCell<RunList>>;
 
 /// Maximum number of metrics in the table.
@@ -214,7 +214,8 @@ impl RunList {
         self.colours.get(run).copied().unwrap_or(0)
     }
 
-    /// The metrics in the table: the most informative ones of those that most runs have.
+    /// The metrics in the table, at most [`MAX_METRICS`]: the most informative ones, and among
+    /// equally informative ones those that most runs have.
     #[must_use]
     pub fn columns(&self) -> Vec<String> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
@@ -264,7 +265,8 @@ impl RunList {
     }
 }
 
-/// The rank of a metric by how informative it is, lowest first.
+/// The rank of a metric by how informative it is, lowest first: on validation or test data 0 for
+/// losses and 1 for accuracies and similar measures, otherwise 2 and 3; 8 for all other metrics.
 fn relevance(name: &str) -> usize {
     let name = name.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
@@ -279,7 +281,7 @@ fn relevance(name: &str) -> usize {
 }
 
 /// Compares two runs by a column: 0 the name, 1 the state, 2 the step, then the best values of the
-/// metrics shown, then hyper-parameters. Missing values come last.
+/// metrics shown, then hyper-parameters. Runs without the value come last.
 fn compare(a: &RunRow, b: &RunRow, column: usize, metrics: &[String]) -> std::cmp::Ordering {
     use std::cmp::Ordering::{Greater, Less};
     let by_name = || a.name.cmp(&b.name);
@@ -292,7 +294,7 @@ fn compare(a: &RunRow, b: &RunRow, column: usize, metrics: &[String]) -> std::cm
     let order = match column {
         0 => return a.display_name().cmp(b.display_name()).then_with(by_name),
         1 => a.state.cmp(b.state),
-        2 => a.step.cmp(&b.step),
+        2 => ordered(a.step.map(|step| step as f64), b.step.map(|step| step as f64)),
         _ => {
             if let Some(metric) = metrics.get(column - 3) {
                 let best = |row: &RunRow| row.metrics.iter().find(|m| m.name == *metric)?.best;
@@ -320,7 +322,7 @@ pub fn strip_common_path<'a>(name: &'a str, all: &[&str]) -> &'a str {
     &name[common..]
 }
 
-/// A foreign name, escaped for the terminal, and shortened in the middle to `columns` characters.
+/// Text from a log, escaped for the terminal, and shortened in the middle to `columns` characters.
 #[must_use]
 pub fn shown(text: &str, columns: usize) -> String {
     let text = printable(text);

@@ -24,7 +24,7 @@ pub struct Sparks {
 }
 
 impl Sparks {
-    /// The last values of a run's metric as bars.
+    /// A run's metric as a row of bars; made again when the number of its values has changed.
     pub fn of(
         &mut self,
         runs: &RunList,
@@ -34,7 +34,7 @@ impl Sparks {
         theme: &Theme,
     ) -> String {
         let key = (run.to_owned(), metric.to_owned());
-        if let Some((_, spark)) = self.made.get(&key).filter(|(had, _)| *had == count) {
+        if let Some((_, spark)) = self.made.get(&key).filter(|(cached, _)| *cached == count) {
             return spark.clone();
         }
         let query = CurveQuery {
@@ -56,7 +56,8 @@ impl Sparks {
     }
 }
 
-/// A row of bars: the last value in each of [`SPARK`] intervals of x.
+/// A row of bars: the last value in each of [`SPARK`] intervals of x; an interval without a value
+/// repeats the bar before it.
 fn bars(points: &[(f64, f64)], unicode: bool) -> String {
     let finite: Vec<(f64, f64)> =
         points.iter().copied().filter(|point| point.1.is_finite()).collect();
@@ -228,7 +229,8 @@ fn cells(
     cells
 }
 
-/// The cell index of a sorted column.
+/// The index, among the headings, of the column that the table is sorted by; for a metric that of
+/// its best value.
 fn sorted_column(sort: usize, metrics: usize) -> usize {
     match sort {
         0..=2 => sort,

@@ -15,7 +15,7 @@ use ratatui::layout::Rect;
 /// Maximum number of wrapped lines of a text.
 const MAX_LINES: usize = 10_000;
 
-/// The view.
+/// The names of the logged texts and the selected text, or the last lines that a run printed.
 #[derive(Debug)]
 pub struct TextsView {
     shared: SharedRunList,
@@ -60,7 +60,7 @@ impl TextsView {
         let inside = Pane::new(&title, theme).note(note).draw(area, buffer);
         let lines = shared.source.lines(&row.name).unwrap_or_default();
         if lines.is_empty() {
-            let text = "nothing that it printed was found";
+            let text = "no output of this run was found";
             write(buffer, inside, 0, theme.say(text), theme.style(TextRole::Dim));
             return;
         }

@@ -1,5 +1,5 @@
-//! What is asked of every reader of logs: no bytes make it panic, and how a file is cut into polls changes nothing. The
-//! first byte of an input says where the file is cut.
+//! The properties of every reader of logs: it never panics, and its result does not depend on where
+//! a growing file is divided into two reads. The first byte of an input selects that position.
 
 use nntop::logs::formats::{FORMATS, LogFormat, ReaderKind};
 use nntop::logs::{LONGEST_RECORD, LogReader, LogRecord};

@@ -90,7 +90,7 @@ fn images(digits: &Digits, device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(digits.images.clone(), shape), device)
 }
 
-/// Seconds of every epoch, and how many test images the network knows at the end.
+/// Seconds of every epoch, and how many test images are classified correctly at the end.
 fn train<N: Network>(job: &Job, mut network: N, device: &Device) -> (Vec<f64>, usize) {
     let mut optimizer: ModuleOptimizer = SgdConfig::new().init();
     // Data needs no gradient.

@@ -6,7 +6,7 @@ use rand_distr::{Distribution, Normal};
 
 /// Distortions of an image, applied in this order: rotation about its centre, translation, noise.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Damage {
+pub struct Distortion {
     /// Rotation in degrees, clockwise.
     pub degrees: f32,
     /// Translation in pixels, to the right and down.
@@ -18,7 +18,7 @@ pub struct Damage {
     pub seed: u64,
 }
 
-impl Damage {
+impl Distortion {
     /// The distorted image, filled with paper at the edges. It is deterministic.
     ///
     /// # Panics
@@ -26,9 +26,9 @@ impl Damage {
     #[must_use]
     pub fn apply(&self, pixels: &[u8], (width, height): (usize, usize)) -> Vec<u8> {
         assert_eq!(pixels.len(), width * height, "one byte a pixel");
-        let mut damaged = self.moved(pixels, width, height);
-        self.add_noise(&mut damaged);
-        damaged
+        let mut distorted = self.moved(pixels, width, height);
+        self.add_noise(&mut distorted);
+        distorted
     }
 
     fn moved(&self, pixels: &[u8], width: usize, height: usize) -> Vec<u8> {
@@ -64,35 +64,35 @@ impl Damage {
 mod tests {
     use super::*;
 
-    /// An upright stroke, right of the middle.
+    /// A vertical stroke, right of the middle.
     fn stroke() -> Vec<u8> {
         (0..25).map(|at| if at % 5 == 3 { 255 } else { 0 }).collect()
     }
 
-    fn damaged(damage: Damage) -> Vec<u8> {
-        damage.apply(&stroke(), (5, 5))
+    fn distorted(distortion: Distortion) -> Vec<u8> {
+        distortion.apply(&stroke(), (5, 5))
     }
 
     #[test]
     fn no_damage_changes_nothing() {
-        assert_eq!(damaged(Damage::default()), stroke());
+        assert_eq!(distorted(Distortion::default()), stroke());
     }
 
     #[test]
     fn moves_right_and_down_and_turns_clockwise() {
         let column = |x| (0..25).map(|at| if at % 5 == x { 255 } else { 0 }).collect::<Vec<u8>>();
-        assert_eq!(damaged(Damage { right: 1.0, ..Damage::default() }), column(4));
-        assert_eq!(damaged(Damage { right: -2.0, ..Damage::default() }), column(1));
-        let lower = damaged(Damage { down: 2.0, ..Damage::default() });
+        assert_eq!(distorted(Distortion { right: 1.0, ..Distortion::default() }), column(4));
+        assert_eq!(distorted(Distortion { right: -2.0, ..Distortion::default() }), column(1));
+        let lower = distorted(Distortion { down: 2.0, ..Distortion::default() });
         assert_eq!((lower[3], lower[13]), (0, 255));
         // After a quarter turn, the right side is at the bottom.
-        let turned = damaged(Damage { degrees: 90.0, ..Damage::default() });
+        let turned = distorted(Distortion { degrees: 90.0, ..Distortion::default() });
         assert_eq!(turned[15..20], [255; 5]);
     }
 
     #[test]
     fn noise_depends_only_on_its_seed() {
-        let noisy = |seed| damaged(Damage { noise: 0.3, seed, ..Damage::default() });
+        let noisy = |seed| distorted(Distortion { noise: 0.3, seed, ..Distortion::default() });
         assert_eq!(noisy(1), noisy(1));
         assert_ne!(noisy(1), noisy(2));
         let mean = |pixels: &[u8]| pixels.iter().map(|&p| f64::from(p)).sum::<f64>() / 25.0;

@@ -1,46 +1,48 @@
-//! Removes faint lines that cross the whole picture: the lines of ruled and squared paper. The sides of
-//! boxes, which [`super::ruling`] removes together, stay.
+//! Removes faint lines that cross the whole picture: the lines of ruled and squared paper. The
+//! sides of boxes stay: [`super::box_lines`] removes all sides of a box at once.
 //!
-//! A line of the paper is found by its coverage: along it, nearly all pixels are a little darker than
-//! the paper, while rows of writing are mostly paper. Ink that crosses a line is darker than the line
-//! and stays.
+//! A line of the paper is found by its coverage: at least 60 % of its pixels are a little darker
+//! than the paper, while rows of writing are mostly paper. Ink that crosses a line is darker than
+//! the line and stays.
 
 use super::contrast::{Contrast, DARKEST_PAPER, percentile};
 use super::plane::Plane;
 
 /// Maximum longer side, in pixels, of the copy in which lines are searched for.
 const LARGEST: usize = 800;
-/// Maximum slope of a line.
-const LEAN: f32 = 0.1;
-/// Number of pixels of a line that are sampled to estimate the slope.
+/// Maximum slope of a line: pixels across per pixel along it.
+const MAX_SLOPE: f32 = 0.1;
+/// Number of positions along a line that are sampled to estimate the slope.
 const SAMPLES: usize = 80;
-/// A pixel is darker than paper if its strength reaches this, and this many standard deviations of
-/// the paper's noise.
+/// Minimum strength (0 to 255) of a dark pixel.
 const FAINTEST: f32 = 5.0;
+/// Minimum strength of a dark pixel in standard deviations of the paper's noise.
 const ABOVE_NOISE: f32 = 2.0;
-/// Fraction of dark pixels along a line, and along its blurred edges.
+/// Minimum fraction of dark pixels along a line.
 const COVERED: f32 = 0.6;
+/// Minimum fraction of dark pixels along the blurred edges of a line.
 const EDGE: f32 = 0.35;
-/// A line is weaker than this fraction of the ink.
+/// A line is weaker than this fraction of the ink's strength, the 99.5th percentile of all pixels.
 const WEAK: f32 = 0.6;
 /// Pixels up to this many times the strength of the line belong to it; stronger ones are ink.
 const STRONGER: f32 = 1.5;
-/// A line is narrower than this fraction of the picture's shorter side, or than `NARROW` pixels.
+/// A line is at most as wide as this fraction of the picture's shorter side, or as `NARROW` pixels.
 const NARROW_PART: f32 = 0.03;
 const NARROW: usize = 4;
 
-/// A line is a side of boxes if a perpendicular line begins at each of its ends. Those lines are
-/// checked over this fraction of the picture's shorter side, and over at least `SHORTEST_SIDE` pixels.
+/// A line is a side of boxes if a perpendicular line begins at each of its ends. The perpendicular
+/// lines are checked over this fraction of the picture's shorter side, but over at least
+/// `SHORTEST_SIDE` pixels.
 const SIDE: f32 = 0.07;
 const SHORTEST_SIDE: f32 = 8.0;
-/// Minimum fraction of dark pixels along them.
+/// Minimum fraction of dark pixels along the perpendicular lines.
 const JOINED: f32 = 0.85;
 /// Maximum distance, in pixels, of a perpendicular line from the end of the line.
 const BESIDE: usize = 4;
 /// A line starts where this many of the next ten pixels are dark.
 const START: usize = 8;
 
-/// Rows (or columns) of a line, before it is shifted by its slope, with its strength.
+/// The rows (or columns) of a line at the middle of its length, and its strength.
 struct LineBand {
     first: isize,
     last: isize,
@@ -49,20 +51,21 @@ struct LineBand {
 
 /// The parallel lines of one direction.
 struct ParallelLines {
-    upright: bool,
-    lean: f32,
+    vertical: bool,
+    /// Pixels across per pixel along the lines.
+    slope: f32,
     bands: Vec<LineBand>,
 }
 
-/// The picture without its ruled lines, and the level of the image pyramid that it was made from.
+/// The level of the image pyramid that was searched, and its picture without the ruled lines.
 /// `None` if there are no such lines.
-pub(super) fn removed(copies: &[Plane]) -> Option<(usize, Plane)> {
+pub(super) fn without_ruled_lines(copies: &[Plane]) -> Option<(usize, Plane)> {
     let level = copies.iter().position(|copy| copy.longer_side() <= LARGEST)?;
     let plane = &copies[level];
     let radius = (plane.longer_side() / 40).clamp(4, 20);
     let contrast = Contrast::of(plane, radius, DARKEST_PAPER);
     let ink = f32::from(percentile(contrast.strength.iter().copied(), 0.995));
-    let all = [false, true].map(|upright| ParallelLines::of(&contrast, upright, WEAK * ink));
+    let all = [false, true].map(|vertical| ParallelLines::of(&contrast, vertical, WEAK * ink));
     if all.iter().all(|lines| lines.bands.is_empty()) {
         return None;
     }
@@ -75,25 +78,25 @@ pub(super) fn removed(copies: &[Plane]) -> Option<(usize, Plane)> {
 }
 
 impl ParallelLines {
-    fn of(contrast: &Contrast, upright: bool, strongest: f32) -> Self {
-        let mut lines = Self { upright, lean: 0.0, bands: Vec::new() };
+    fn of(contrast: &Contrast, vertical: bool, strongest: f32) -> Self {
+        let mut lines = Self { vertical, slope: 0.0, bands: Vec::new() };
         let (long, _) = lines.sides(contrast);
         let min_strength = FAINTEST.max(ABOVE_NOISE * contrast.noise);
-        let steps = (LEAN * long as f32) as isize;
+        let steps = (MAX_SLOPE * long as f32) as isize;
         let every = (long / SAMPLES).max(1);
-        // Rows with more dark pixels count more.
-        let weight = |lean: f32| {
+        // The squares favour few rows with many dark pixels.
+        let weight = |slope: f32| {
             let (counts, samples) =
-                Self { upright, lean, bands: Vec::new() }.profile(contrast, min_strength, every);
+                Self { vertical, slope, bands: Vec::new() }.profile(contrast, min_strength, every);
             let share = |count: &usize| (*count as f32 / samples as f32 - COVERED / 2.0).max(0.0);
             counts.iter().map(|count| share(count).powi(2)).sum::<f32>()
         };
         let best = (-steps..=steps)
             .map(|step| step as f32 / long as f32)
-            .map(|lean| (weight(lean), lean))
+            .map(|slope| (weight(slope), slope))
             .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.abs().total_cmp(&a.1.abs())));
-        if let Some((_, lean)) = best.filter(|(weight, _)| *weight > 0.0) {
-            lines.lean = lean;
+        if let Some((_, slope)) = best.filter(|(weight, _)| *weight > 0.0) {
+            lines.slope = slope;
             lines.find_bands(contrast, min_strength, strongest);
             let bands = std::mem::take(&mut lines.bands).into_iter();
             let kept = bands.filter(|band| !lines.is_side_of_boxes(contrast, min_strength, band));
@@ -104,7 +107,7 @@ impl ParallelLines {
 
     /// Number of pixels along the lines and across them.
     fn sides(&self, contrast: &Contrast) -> (usize, usize) {
-        if self.upright {
+        if self.vertical {
             (contrast.height, contrast.width)
         } else {
             (contrast.width, contrast.height)
@@ -113,15 +116,20 @@ impl ParallelLines {
 
     /// The index of a pixel by its coordinates along and across the lines.
     fn at(&self, contrast: &Contrast, along: usize, across: usize) -> usize {
-        if self.upright { along * contrast.width + across } else { across * contrast.width + along }
+        if self.vertical {
+            along * contrast.width + across
+        } else {
+            across * contrast.width + along
+        }
     }
 
-    /// How far a line has moved across at this place along it.
+    /// Shift of a line across its direction, in pixels, at a position along it; 0 at the middle.
     fn shift(&self, along: usize, long: usize) -> isize {
-        (self.lean * (along as f32 - long as f32 / 2.0)).round() as isize
+        (self.slope * (along as f32 - long as f32 / 2.0)).round() as isize
     }
 
-    /// The number of dark pixels in each row along the lines, and the number of sampled pixels.
+    /// The number of dark pixels in each row along the lines, and the number of pixels that were
+    /// sampled of each: one in `every`.
     fn profile(&self, contrast: &Contrast, min_strength: f32, every: usize) -> (Vec<usize>, usize) {
         let (long, wide) = self.sides(contrast);
         let mut counts = vec![0; wide];
@@ -168,11 +176,11 @@ impl ParallelLines {
         }
     }
 
-    /// Whether a line is a side of boxes: perpendicular lines begin at both ends, in the same direction.
+    /// Whether a line is a side of boxes: perpendicular lines begin at both ends, on the same side.
     fn is_side_of_boxes(&self, contrast: &Contrast, min_strength: f32, band: &LineBand) -> bool {
         let (long, wide) = self.sides(contrast);
         let Some(ends) = self.ends(contrast, band) else { return false };
-        // A line of squared paper may be at the border by chance.
+        // A line that ends at the border may meet a perpendicular line of squared paper there.
         if ends[0].min(long - 1 - ends[1]) <= BESIDE {
             return false;
         }
@@ -185,7 +193,7 @@ impl ParallelLines {
         };
         let begins = |end: usize, row: isize| {
             // Perpendicular to the line.
-            let end = end.saturating_add_signed((-self.lean * (row - band.first) as f32) as isize);
+            let end = end.saturating_add_signed((-self.slope * (row - band.first) as f32) as isize);
             (end.saturating_sub(BESIDE)..=(end + BESIDE).min(long - 1))
                 .any(|along| is_dark(along, row))
         };
@@ -199,7 +207,7 @@ impl ParallelLines {
         )
     }
 
-    /// The first and the last pixel of a line.
+    /// The positions of the first and the last pixel along a line.
     fn ends(&self, contrast: &Contrast, band: &LineBand) -> Option<[usize; 2]> {
         let (long, wide) = self.sides(contrast);
         let dark: Vec<bool> = (0..long)
@@ -218,7 +226,7 @@ impl ParallelLines {
         Some([first, last + 9])
     }
 
-    /// Median strength along a row.
+    /// The median strength along a row that is shifted by the slope.
     fn median(&self, contrast: &Contrast, row: usize) -> u8 {
         let (long, wide) = self.sides(contrast);
         let strengths = (0..long).filter_map(|along| {
@@ -228,7 +236,7 @@ impl ParallelLines {
         percentile(strengths, 0.5)
     }
 
-    /// Gives the pixels of the lines the shade of the paper around them.
+    /// Gives the pixels of the lines, except those of ink, the shade of the paper around them.
     fn erase(&self, contrast: &Contrast, paper: &Plane, shades: &mut [u8], strongest: f32) {
         let (long, wide) = self.sides(contrast);
         for band in &self.bands {
@@ -260,7 +268,7 @@ mod tests {
     const LINE: u8 = 170;
     const PEN: u8 = 30;
 
-    /// Paper with what `shade` says of each pixel.
+    /// A picture whose pixel at (x, y) has the shade `shade(x, y)`.
     fn plane(shade: impl Fn(f32, f32) -> u8) -> Vec<Plane> {
         let shades = (0..WIDTH * HEIGHT).map(|at| shade((at % WIDTH) as f32, (at / WIDTH) as f32));
         vec![Plane::new(WIDTH, HEIGHT, shades.collect())]
@@ -273,9 +281,9 @@ mod tests {
 
     /// A stroke along a line of the paper, and one across lines.
     fn is_pen(x: f32, y: f32) -> bool {
-        let upright = (x + 0.03 * y - 75.0).abs() < 4.0 && (40.0..150.0).contains(&y);
+        let vertical = (x + 0.03 * y - 75.0).abs() < 4.0 && (40.0..150.0).contains(&y);
         let across = (x - y - 60.0).abs() < 5.0 && (40.0..150.0).contains(&y);
-        upright || across
+        vertical || across
     }
 
     #[test]
@@ -285,7 +293,7 @@ mod tests {
             (false, true) => LINE,
             (false, false) => PAPER,
         };
-        let (level, clean) = removed(&plane(shade)).expect("lines");
+        let (level, clean) = without_ruled_lines(&plane(shade)).expect("lines");
         assert_eq!(level, 0);
         let pixels = || clean.shades.iter().enumerate();
         let at = |index: usize| ((index % WIDTH) as f32, (index / WIDTH) as f32);
@@ -310,19 +318,25 @@ mod tests {
                 (false, false) => PAPER,
             }
         };
-        assert!(removed(&plane(shade)).is_none());
-        // Without the sides across, they are two lines of the paper.
+        assert!(without_ruled_lines(&plane(shade)).is_none());
+        // Without the vertical sides, the other two are lines of the paper.
         let shade = |x: f32, y: f32| if (62.0..120.0).contains(&y) { PAPER } else { shade(x, y) };
-        assert!(removed(&plane(|x, y| if is_pen(x, y) { PEN } else { shade(x, y) })).is_some());
+        assert!(
+            without_ruled_lines(&plane(|x, y| if is_pen(x, y) { PEN } else { shade(x, y) }))
+                .is_some()
+        );
     }
 
     #[test]
-    fn strokes_alone_are_no_lines_of_the_paper() {
-        assert!(removed(&plane(|x, y| if is_pen(x, y) { PEN } else { PAPER })).is_none());
+    fn strokes_are_not_lines_of_the_paper() {
+        assert!(
+            without_ruled_lines(&plane(|x, y| if is_pen(x, y) { PEN } else { PAPER })).is_none()
+        );
         // A one that fills the picture from top to bottom.
         assert!(
-            removed(&plane(|x, _| if (x - 150.0).abs() < 9.0 { PEN } else { PAPER })).is_none()
+            without_ruled_lines(&plane(|x, _| if (x - 150.0).abs() < 9.0 { PEN } else { PAPER }))
+                .is_none()
         );
-        assert!(removed(&plane(|_, _| PAPER)).is_none());
+        assert!(without_ruled_lines(&plane(|_, _| PAPER)).is_none());
     }
 }

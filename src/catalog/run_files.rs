@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct RunFiles {
     pub path: PathBuf,
-    pub files: Vec<UnitFile>,
+    pub files: Vec<RunFile>,
     /// Its own run first, then those inside its files.
     pub runs: Vec<Run>,
     /// Number of consecutive reads without new data.
@@ -19,11 +19,11 @@ pub struct RunFiles {
     pub last_poll: u64,
 }
 
-/// A file of a unit.
+/// A file of a run.
 #[derive(Debug)]
-pub struct UnitFile {
+pub struct RunFile {
     pub log: LogFile,
-    /// A number that never changes for this file.
+    /// Unique and constant.
     pub id: usize,
     /// Use only printed lines, because the metrics are also in another file.
     pub only_lines: bool,
@@ -47,7 +47,7 @@ impl RunFiles {
     /// Adds a file in order of names.
     pub fn add(&mut self, log: LogFile, id: usize, only_lines: bool) {
         let at = self.files.partition_point(|member| member.log.path() < log.path());
-        self.files.insert(at, UnitFile { log, id, only_lines, current: 0, problem: None });
+        self.files.insert(at, RunFile { log, id, only_lines, current: 0, problem: None });
         let order: Vec<usize> = self.files.iter().map(|member| member.id).collect();
         self.runs.iter_mut().for_each(|run| run.file_order.clone_from(&order));
     }
@@ -114,7 +114,7 @@ impl RunFiles {
             .iter()
             .enumerate()
             .filter(move |(index, run)| {
-                // A store of many runs is not a run itself.
+                // A file of several runs is not a run itself.
                 let is_store = *index == 0 && self.runs.len() > 1 && run.is_empty();
                 shown && !is_store
             })

@@ -1,8 +1,8 @@
-//! Turns what a reader found into a data set: one size, labels from 0, and three parts.
+//! Assembles a data set from the images of a reader: one size, labels from 0, and three splits.
 
 use super::classes::number_labels;
 use super::options::OpenOptions;
-use super::part::SplitImages;
+use super::split_images::SplitImages;
 use crate::data::dataset::last_sixth;
 use crate::data::orient;
 use crate::data::{DataError, Dataset, Images};
@@ -14,7 +14,7 @@ const TEST_SHARE: usize = 7;
 /// One in this many training images is split off for validation, as of MNIST's 60,000.
 const VALIDATION_SHARE: usize = 6;
 
-/// Which part of a data set something belongs to.
+/// A split of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Split {
     Train,
@@ -25,7 +25,7 @@ pub(super) enum Split {
 impl Split {
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
-    /// The part named by a file or array, such as `train-00000-of-00001.parquet`, `x_test`, `t10k`
+    /// The split named by a file or array, such as `train-00000-of-00001.parquet`, `x_test`, `t10k`
     /// or `valid`.
     pub fn of(name: &str) -> Option<Self> {
         let name = name.to_lowercase();
@@ -77,7 +77,7 @@ impl Splits {
         }
     }
 
-    /// Appends images to a part.
+    /// Appends images to a split.
     ///
     /// # Errors
     /// If their sizes differ.
@@ -92,7 +92,8 @@ impl Splits {
         Ok(())
     }
 
-    /// Completes the data set.
+    /// Completes the data set: makes size and channels equal, numbers the labels from 0, and
+    /// creates missing splits.
     ///
     /// # Errors
     /// If there are no images, sizes differ, or labels and classes do not match.
@@ -154,20 +155,28 @@ impl Splits {
         &mut self,
         notes: &mut Vec<String>,
     ) -> (Option<SplitImages>, Option<SplitImages>, Option<SplitImages>) {
+        let divided = |part: &str| {
+            format!(
+                "there are only {part} images: they were divided into training, validation and \
+                 test images"
+            )
+        };
         match (self.train.take(), self.validation.take(), self.test.take()) {
-            // The part for evaluation is called `val` as often as `test`.
+            // Data sets with two splits call the one for evaluation `val` as often as `test`.
             (Some(train), Some(validation), None) => {
                 notes.push("the validation images serve as test images; new validation images were split off the training images".into());
                 (Some(train), None, Some(validation))
             }
+            (None, None, Some(test)) => {
+                notes.push(divided("test"));
+                (Some(test), None, None)
+            }
             (None, validation, Some(test)) => {
-                notes.push("there are only test images: they were split into all parts".into());
+                notes.push("there are no training images: the test images were divided into training and test images".into());
                 (Some(test), validation, None)
             }
             (None, Some(validation), None) => {
-                notes.push(
-                    "there are only validation images: they were split into all parts".into(),
-                );
+                notes.push(divided("validation"));
                 (Some(validation), None, None)
             }
             parts => parts,
@@ -242,7 +251,7 @@ fn stratified(images: &Images, share: usize, classes: usize) -> (Images, Images)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::formats::part::Labels;
+    use crate::data::formats::split_images::Labels;
 
     fn part(labels: &[i64], side: usize) -> SplitImages {
         let pixels = labels.iter().flat_map(|&l| vec![l as u8 * 10; side * side]).collect();
@@ -255,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn names_indicate_the_part() {
+    fn names_indicate_the_split() {
         for (name, role) in [
             ("train-00000-of-00001.parquet", Some(Split::Train)),
             ("emnist-letters-test-images-idx3-ubyte", Some(Split::Test)),
@@ -272,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_parts_are_split_off_by_class_and_deterministically() {
+    fn missing_splits_are_stratified_and_deterministic() {
         // Ordered by class, as from folders: 30 images of each of 4 classes.
         let labels: Vec<i64> = (0..120).map(|at| at / 30).collect();
         let parts = || Splits { train: Some(part(&labels, 2)), ..Splits::default() };
@@ -294,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn unordered_training_images_give_their_last_sixth_as_in_the_book() {
+    fn the_last_sixth_of_unordered_training_images_is_for_validation() {
         let labels: Vec<i64> = (0..12).map(|at| at % 3).collect();
         let data = finish(Splits {
             train: Some(part(&labels, 2)),
@@ -305,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_validation_part_becomes_the_test_part() {
+    fn a_validation_split_without_a_test_split_is_used_for_testing() {
         let labels: Vec<i64> = (0..12).map(|at| at % 3).collect();
         let data = finish(Splits {
             train: Some(part(&labels, 2)),

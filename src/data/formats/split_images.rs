@@ -1,9 +1,9 @@
-//! The images of one part of a data set, with the labels as they are in the file.
+//! The images of one split of a data set, with the labels as they are in the file.
 
 use crate::data::Images;
 use std::path::PathBuf;
 
-/// The labels of one part, one per image.
+/// The labels of one split, one per image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Labels {
     Numbers(Vec<i64>),
@@ -58,7 +58,7 @@ impl Labels {
     }
 }
 
-/// The images of one part.
+/// The images of one split.
 #[derive(Clone, Debug)]
 pub(super) struct SplitImages {
     /// Their source, for errors.
