@@ -39,7 +39,7 @@ struct PoolState {
 
 impl std::fmt::Debug for PoolState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("running", &self.running).finish_non_exhaustive()
+        f.debug_struct("PoolState").field("running", &self.running).finish_non_exhaustive()
     }
 }
 

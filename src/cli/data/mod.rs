@@ -280,7 +280,7 @@ mod tests {
             text.contains("2 images equal an earlier one, 1 of them with another label"),
             "{text}"
         );
-        assert!(text.contains("1 test images are among"), "{text}");
+        assert!(text.contains("1 test images are also training images"), "{text}");
         assert!(!text.contains('\x1b'), "{text:?}");
     }
 }

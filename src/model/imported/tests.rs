@@ -194,9 +194,7 @@ fn batch_normalization_has_the_epsilon_of_the_framework() {
             ],
             &[],
         );
-        let options =
-            LoadOptions { layers: Some("dense2-norm-softmax2".into()), ..LoadOptions::default() };
-        let (model, _) = load(&bytes, &options).unwrap();
+        let (model, _) = load(&bytes, &relu_layers("dense2-norm-softmax2")).unwrap();
         let expected = 1.0 / f64::sqrt(0.003 + epsilon);
         // The outputs are softmax of (z₀, z₁) = (1, 0) / √(variance + ε).
         let odds = |outputs: Vec<f64>| (outputs[0] / outputs[1]).ln();
