@@ -2,22 +2,8 @@
 
 use super::points::Metric;
 use super::run::Run;
+use crate::protocol::RunAxis;
 use std::cmp::Ordering;
-
-/// The x axis of a chart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CurveAxis {
-    #[default]
-    Step,
-    /// The epoch given by the run's metric `epoch` for a step, or the step if there is none.
-    Epoch,
-    /// Seconds since the run's first point.
-    Relative,
-    /// As `Relative`, without pauses.
-    Process,
-    /// Seconds since 1970.
-    Wall,
-}
 
 /// A point on a curve.
 pub type Xy = (f64, f64);
@@ -37,7 +23,7 @@ const PAUSE: (f64, f64) = (20.0, 60.0);
 
 /// A run's metric over an axis. Points with unknown x are omitted.
 #[must_use]
-pub fn curve(run: &Run, metric: &Metric, axis: CurveAxis) -> MetricCurve {
+pub fn curve(run: &Run, metric: &Metric, axis: RunAxis) -> MetricCurve {
     let xs = positions(run, metric, axis);
     let mut curve = MetricCurve::default();
     if !metric.overlaps() {
@@ -68,11 +54,11 @@ pub fn curve(run: &Run, metric: &Metric, axis: CurveAxis) -> MetricCurve {
 }
 
 /// The x coordinate of each point.
-fn positions(run: &Run, metric: &Metric, axis: CurveAxis) -> Vec<f64> {
+fn positions(run: &Run, metric: &Metric, axis: RunAxis) -> Vec<f64> {
     let steps = || metric.points().map(|point| point.step as f64).collect();
     match axis {
-        CurveAxis::Step => steps(),
-        CurveAxis::Epoch => match run.metric("epoch") {
+        RunAxis::Step => steps(),
+        RunAxis::Epoch => match run.metric("epoch") {
             Some(epochs) => {
                 let known: Vec<(i64, f64)> =
                     epochs.current().map(|point| (point.step, point.value)).collect();
@@ -80,12 +66,12 @@ fn positions(run: &Run, metric: &Metric, axis: CurveAxis) -> Vec<f64> {
             }
             None => steps(),
         },
-        CurveAxis::Wall => metric.points().map(|point| point.wall_time).collect(),
-        CurveAxis::Relative => {
+        RunAxis::Wall => metric.points().map(|point| point.wall_time).collect(),
+        RunAxis::Relative => {
             let start = start_of(run);
             metric.points().map(|point| point.wall_time - start).collect()
         }
-        CurveAxis::Process => {
+        RunAxis::Process => {
             let start = start_of(run);
             let times: Vec<f64> = metric.points().map(|point| point.wall_time).collect();
             let pauses = pauses(&times);
@@ -267,9 +253,9 @@ mod tests {
         let at = |axis| {
             curve(&run, metric, axis).current.iter().map(|point| point.0).collect::<Vec<_>>()
         };
-        assert_eq!(at(CurveAxis::Process), [0.0, 10.0, 20.0, 30.0, 40.0]);
-        assert_eq!(at(CurveAxis::Relative)[3], 28_820.0);
-        assert_eq!(at(CurveAxis::Wall)[0], 100.0);
+        assert_eq!(at(RunAxis::Process), [0.0, 10.0, 20.0, 30.0, 40.0]);
+        assert_eq!(at(RunAxis::Relative)[3], 28_820.0);
+        assert_eq!(at(RunAxis::Wall)[0], 100.0);
     }
 
     #[test]
@@ -285,7 +271,7 @@ mod tests {
         }
         let metric = run.metric("x").expect("the metric");
         let xs: Vec<f64> =
-            curve(&run, metric, CurveAxis::Epoch).current.iter().map(|p| p.0).collect();
+            curve(&run, metric, RunAxis::Epoch).current.iter().map(|p| p.0).collect();
         assert_eq!(xs, [0.5, 1.0, 1.5, 2.0]);
     }
 

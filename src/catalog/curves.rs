@@ -1,19 +1,9 @@
 //! The curves of a metric as a chart shows them: smoothed, within its range, thinned to its columns.
 
-use super::axis::{self, CurveAxis, Xy};
+use super::axis::{self, Xy};
 use super::group;
 use super::run::Run;
-use crate::protocol::{CurveQuery, RunAxis, RunCurve};
-
-fn of_axis(axis: RunAxis) -> CurveAxis {
-    match axis {
-        RunAxis::Step => CurveAxis::Step,
-        RunAxis::Epoch => CurveAxis::Epoch,
-        RunAxis::Relative => CurveAxis::Relative,
-        RunAxis::Process => CurveAxis::Process,
-        RunAxis::Wall => CurveAxis::Wall,
-    }
-}
+use crate::protocol::{CurveQuery, RunCurve};
 
 /// Selects the points within the requested range and next to it, thinned to the number of columns.
 fn fit(points: &[Xy], query: &CurveQuery) -> Vec<Xy> {
@@ -45,7 +35,7 @@ fn nearest(points: &[Xy], x: f64) -> Option<usize> {
 /// The curve of a run; the points before thinning are added to `shown`.
 pub fn single(run: &Run, query: &CurveQuery, shown: &mut Vec<Xy>) -> Option<RunCurve> {
     let metric = run.metric(&query.metric)?;
-    let curve = axis::curve(run, metric, of_axis(query.axis));
+    let curve = axis::curve(run, metric, query.axis);
     let smooth = axis::smooth(&curve.current, query.smoothing);
     let near = query.at.and_then(|x| {
         let place = nearest(&curve.current, x)?;
@@ -79,7 +69,7 @@ pub fn grouped(
         .iter()
         .filter_map(|&member| {
             let metric = runs[member].metric(&query.metric)?;
-            let curve = axis::curve(runs[member], metric, of_axis(query.axis));
+            let curve = axis::curve(runs[member], metric, query.axis);
             Some(axis::smooth(&curve.current, query.smoothing))
         })
         .collect();

@@ -160,8 +160,9 @@ pub struct MetricFacts {
 pub enum RunAxis {
     #[default]
     Step,
+    /// The epoch given by the run's metric `epoch` for a step, or the step if there is none.
     Epoch,
-    /// Seconds since the start of the run.
+    /// Seconds since the run's first point.
     Relative,
     /// The same without pauses.
     Process,

@@ -169,14 +169,7 @@ fn largest(plane: &Plane, is_sheet: impl Fn(u8) -> bool) -> Option<Vec<bool>> {
         open.push(start);
         while let Some(at) = open.pop() {
             sizes[label as usize] += 1;
-            let (x, y) = (at % width, at / width);
-            let beside = [
-                (x > 0).then(|| at - 1),
-                (x + 1 < width).then_some(at + 1),
-                (y > 0).then(|| at - width),
-                (y + 1 < height).then_some(at + width),
-            ];
-            for next in beside.into_iter().flatten() {
+            for next in neighbours(at, width, height) {
                 if labels[next] == 0 && is_sheet(plane.shades[next]) {
                     labels[next] = label;
                     open.push(next);
@@ -192,6 +185,18 @@ fn largest(plane: &Plane, is_sheet: impl Fn(u8) -> bool) -> Option<Vec<bool>> {
     (touching * 20 < width + height).then(|| labels.iter().map(|of| *of == label).collect())
 }
 
+/// The pixels to the left, right, above and below pixel `at` that are in the picture.
+fn neighbours(at: usize, width: usize, height: usize) -> impl Iterator<Item = usize> {
+    let (x, y) = (at % width, at / width);
+    let beside = [
+        (x > 0).then(|| at - 1),
+        (x + 1 < width).then_some(at + 1),
+        (y > 0).then(|| at - width),
+        (y + 1 < height).then_some(at + width),
+    ];
+    beside.into_iter().flatten()
+}
+
 /// Fills the holes of a region.
 fn filled(region: &[bool], width: usize, height: usize) -> Vec<bool> {
     let mut outside = vec![false; region.len()];
@@ -203,14 +208,7 @@ fn filled(region: &[bool], width: usize, height: usize) -> Vec<bool> {
         outside[*at] = true;
     }
     while let Some(at) = open.pop() {
-        let (x, y) = (at % width, at / width);
-        let beside = [
-            (x > 0).then(|| at - 1),
-            (x + 1 < width).then_some(at + 1),
-            (y > 0).then(|| at - width),
-            (y + 1 < height).then_some(at + width),
-        ];
-        for next in beside.into_iter().flatten() {
+        for next in neighbours(at, width, height) {
             if !region[next] && !outside[next] {
                 outside[next] = true;
                 open.push(next);

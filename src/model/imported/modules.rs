@@ -141,7 +141,7 @@ pub(super) fn identify(module: Module) -> Result<ImportedLayer, String> {
                 "its module {name} normalizes {count} values with statistics of other lengths"
             ));
         }
-        // Files do not contain ε; only Keras calls the variance so.
+        // Files do not contain ε. Only Keras names the variance `moving_variance`.
         let keras = variance.part() == "moving_variance";
         let epsilon = if keras { KERAS_EPSILON } else { EPSILON } as Real;
         let factor: Vec<Real> = gamma
