@@ -8,6 +8,8 @@ use crate::train::control::Control;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select};
 use std::time::{Duration, Instant};
 
+const NO_NETWORK: &str = "there is no network to save: none has been trained yet";
+
 /// Receives commands, sends events, and stores the requested state.
 #[derive(Debug)]
 pub(super) struct JobChannels {
@@ -88,7 +90,7 @@ impl JobChannels {
         !self.control.is_stopped()
     }
 
-    /// Blocks until a command or an event of the last_network network arrives; returns false when all
+    /// Blocks until a command or an event of the last network arrives; returns false when all
     /// clients are gone.
     pub(super) fn wait(&mut self) -> bool {
         let never = crossbeam_channel::never();
@@ -100,7 +102,7 @@ impl JobChannels {
             },
             recv(events) -> event => match event {
                 Ok(event) => self.pass_on(event),
-                // The thread of the last_network network has ended.
+                // The thread of the last network has ended.
                 Err(_) => self.last_network = None,
             },
         }
@@ -157,15 +159,17 @@ impl JobChannels {
 
     fn take(&mut self, command: Command) {
         self.apply(&command);
-        if let (Some(handle), Command::Watch(_) | Command::Classify { .. } | Command::SaveAs(_)) =
-            (&self.last_network, &command)
-        {
-            // Fails if the thread has ended.
-            let _ = handle.commands.send(command);
+        match (&self.last_network, &command) {
+            (Some(handle), Command::Watch(_) | Command::Classify { .. } | Command::SaveAs(_)) => {
+                // Fails if the thread has ended.
+                let _ = handle.commands.send(command);
+            }
+            (None, Command::SaveAs(_)) => self.send(Event::Refused(NO_NETWORK.into())),
+            _ => {}
         }
     }
 
-    /// Forwards samples, log lines and saved files of the last_network network, and drops other events.
+    /// Forwards samples, log lines and saved files of the last network, and drops other events.
     fn pass_on(&mut self, event: Event) {
         if event.is_sample() || matches!(event, Event::Log(_) | Event::Saved(_)) {
             self.send(event);
@@ -196,5 +200,21 @@ impl Stopwatch {
 
     fn elapsed(&self) -> Duration {
         self.counted + self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossbeam_channel::unbounded;
+
+    #[test]
+    fn a_model_cannot_be_saved_before_a_network_was_trained() {
+        let ((sender, commands), (events, received)) = (unbounded(), unbounded());
+        let mut channels = JobChannels::new(commands, events, Pace::Full);
+        sender.send(Command::SaveAs("model.safetensors".into())).unwrap();
+        assert!(channels.handle_commands());
+        let refused = received.try_iter().any(|event| event == Event::Refused(NO_NETWORK.into()));
+        assert!(refused);
     }
 }

@@ -2,7 +2,7 @@
 
 mod worker;
 
-use super::metrics::EvaluationSums;
+use super::metrics::EvaluationMetrics;
 use crate::data::Images;
 use crate::linalg::ThreadPool;
 use crate::nn::{Network, Real};
@@ -19,9 +19,9 @@ pub(crate) struct Ensemble {
     workers: Vec<EnsembleWorker>,
     pool: ThreadPool,
     /// Metrics of each network.
-    pub individual: Vec<EvaluationSums>,
+    pub individual: Vec<EvaluationMetrics>,
     /// Metrics of the ensemble; the cost is that of the mean outputs.
-    pub combined: EvaluationSums,
+    pub combined: EvaluationMetrics,
     /// Shape (samples, outputs).
     mean: Array2<Real>,
     /// Shape (samples, networks).
@@ -58,8 +58,8 @@ impl Ensemble {
         Self {
             pool: ThreadPool::new(workers.len()),
             workers,
-            individual: vec![EvaluationSums::default(); count],
-            combined: EvaluationSums::default(),
+            individual: vec![EvaluationMetrics::default(); count],
+            combined: EvaluationMetrics::default(),
             mean: Array2::zeros((rows, outputs)),
             votes: Array2::zeros((rows, count)),
             verdicts: vec![0; rows],
@@ -73,8 +73,8 @@ impl Ensemble {
 
     /// Resets the metrics.
     pub(crate) fn clear(&mut self) {
-        self.individual.fill(EvaluationSums::default());
-        self.combined = EvaluationSums::default();
+        self.individual.fill(EvaluationMetrics::default());
+        self.combined = EvaluationMetrics::default();
     }
 
     /// Evaluates the networks passed to [`Ensemble::new`] on a chunk of at most [`Ensemble::rows`]

@@ -1,6 +1,6 @@
 //! Evaluates costs and accuracies in chunks, so that commands can be handled between them.
 
-use super::metrics::{EvaluationSums, Scorer};
+use super::metrics::{EvaluationMetrics, Scorer};
 use crate::data::{Dataset, Images};
 use crate::linalg::BatchBuffer;
 use crate::nn::{Executor, ForwardCache, Layer, Mode, Network, Penalty, Real, Regularizer};
@@ -57,7 +57,7 @@ impl Evaluator {
         network: &Network,
         images: &Images,
         indices: impl Iterator<Item = usize>,
-        metrics: &mut EvaluationSums,
+        metrics: &mut EvaluationMetrics,
     ) -> ArrayView2<'_, Real> {
         self.forward(network, images, indices);
         let outputs = self.cache.outputs();
@@ -132,7 +132,7 @@ pub(crate) fn regularization_term(
 /// The progress of an evaluation of the training, validation and test images.
 #[derive(Debug)]
 pub(crate) struct EvaluationProgress {
-    tallies: [EvaluationSums; 3],
+    tallies: [EvaluationMetrics; 3],
     /// Number of images of each set whose evaluation was started.
     started: [usize; 3],
     /// Outputs on the test set, shape (test images, outputs).
@@ -149,7 +149,7 @@ struct EvaluationJob<'a> {
     evaluator: &'a mut Evaluator,
     set: usize,
     chunk: Range<usize>,
-    metrics: EvaluationSums,
+    metrics: EvaluationMetrics,
 }
 
 impl EvaluationJob<'_> {
@@ -171,7 +171,7 @@ impl EvaluationJob<'_> {
 impl EvaluationProgress {
     pub(crate) fn new(network: &Network, data: &Dataset) -> Self {
         Self {
-            tallies: [EvaluationSums::default(); 3],
+            tallies: [EvaluationMetrics::default(); 3],
             started: [0; 3],
             outputs: Array2::zeros((data.test.len(), network.outputs())),
         }
@@ -191,7 +191,7 @@ impl EvaluationProgress {
         let lengths = [sample.len(), data.validation.len(), data.test.len()];
         let jobs = evaluators.iter_mut().map_while(|evaluator| {
             let (set, chunk) = self.pick(lengths, evaluator.rows())?;
-            Some(EvaluationJob { evaluator, set, chunk, metrics: EvaluationSums::default() })
+            Some(EvaluationJob { evaluator, set, chunk, metrics: EvaluationMetrics::default() })
         });
         let mut jobs: Vec<_> = jobs.collect();
         executor.each(jobs.iter_mut(), |job| job.evaluate(network, data, sample));
@@ -216,7 +216,7 @@ impl EvaluationProgress {
     /// that is not finite is `None`.
     pub(crate) fn stats(&self, term: f64) -> EpochStats {
         let [train, validation, test] = self.tallies;
-        let cost = |metrics: EvaluationSums| {
+        let cost = |metrics: EvaluationMetrics| {
             metrics.cost().map(|cost| cost + term).filter(|cost| cost.is_finite())
         };
         EpochStats {
@@ -259,7 +259,7 @@ mod tests {
             while measurement.advance(&mut evaluators, &mut executor, &network, &data, &sample) {
                 rounds += 1;
             }
-            let seen = measurement.tallies.map(EvaluationSums::seen);
+            let seen = measurement.tallies.map(EvaluationMetrics::seen);
             assert_eq!(seen, [50, data.validation.len(), data.test.len()]);
             (measurement.stats(0.0), measurement.outputs, rounds)
         };

@@ -6,13 +6,13 @@ use ndarray::{Array2, ArrayView2, s};
 
 /// Sums over the images counted so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct EvaluationSums {
+pub(crate) struct EvaluationMetrics {
     cost: f64,
     right: usize,
     seen: usize,
 }
 
-impl EvaluationSums {
+impl EvaluationMetrics {
     /// Adds the sums of another one.
     pub(crate) fn join(&mut self, Self { cost, right, seen }: Self) {
         self.cost += cost;
@@ -63,13 +63,13 @@ impl Scorer {
         outputs: ArrayView2<Real>,
         answers: impl Iterator<Item = u32>,
         labels: &[u8],
-    ) -> EvaluationSums {
+    ) -> EvaluationMetrics {
         for (&label, y) in labels.iter().zip(self.y.rows_mut()) {
             self.readout.target(label, y);
         }
         let answers = answers.zip(labels);
         let is_right = |&(answer, &label): &(u32, &u8)| answer == self.readout.answer(label);
-        EvaluationSums {
+        EvaluationMetrics {
             cost: cost.sum(outputs, self.y.slice(s![..labels.len(), ..])),
             right: answers.filter(is_right).count(),
             seen: labels.len(),
@@ -99,6 +99,6 @@ mod tests {
         assert_eq!(both.accuracy(), Some(1.0), "a prediction may differ from the largest output");
         both.join(metrics);
         assert_eq!((both.seen(), both.cost(), both.accuracy()), (4, Some(0.5), Some(0.75)));
-        assert_eq!(EvaluationSums::default().accuracy(), None);
+        assert_eq!(EvaluationMetrics::default().accuracy(), None);
     }
 }

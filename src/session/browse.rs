@@ -47,7 +47,9 @@ pub fn browse(run: &RunDir, attachment: Attachment) -> io::Result<Link> {
     thread::Builder::new().name("nntop-browse".into()).spawn(move || {
         for event in events {
             let is_new = match &event {
-                Event::Frame(_) | Event::Classified(_) | Event::Saved(_) => true,
+                Event::Frame(_) | Event::Classified(_) | Event::Saved(_) | Event::Refused(_) => {
+                    true
+                }
                 Event::Log(line) => line.level != LogLevel::Info,
                 // Already in the event file.
                 _ => false,
@@ -134,8 +136,12 @@ fn answer_probes(answer: impl Fn(Probe) -> Frame + Send + 'static) -> io::Result
     let frame = move |probe| Event::Frame(Box::new(answer(probe)));
     thread::Builder::new().name("nntop-answers".into()).spawn(move || {
         for command in received {
-            let Command::Watch(probes) = command else { continue };
-            if probes.into_iter().any(|probe| sent.send(frame(probe)).is_err()) {
+            let answers = match command {
+                Command::Watch(probes) => probes.into_iter().map(&frame).collect(),
+                Command::SaveAs(_) => vec![Event::Refused("there is no network to save".into())],
+                _ => Vec::new(),
+            };
+            if answers.into_iter().any(|answer| sent.send(answer).is_err()) {
                 return;
             }
         }

@@ -3,7 +3,7 @@
 use crate::data::Images;
 use crate::data::augment::{ImageTransform, SHIFTS};
 use crate::model::evaluator::Evaluator;
-use crate::model::metrics::{EvaluationSums, Scorer};
+use crate::model::metrics::{EvaluationMetrics, Scorer};
 use crate::nn::{Network, Real};
 use crate::protocol::NO_PREDICTION;
 use crate::spec::Readout;
@@ -22,9 +22,9 @@ pub(crate) struct EnsembleWorker {
     own: Array2<Real>,
     scorer: Scorer,
     /// Metrics of each network for the last images.
-    pub(crate) individual: Vec<EvaluationSums>,
+    pub(crate) individual: Vec<EvaluationMetrics>,
     /// Metrics of the ensemble.
-    pub(crate) combined: EvaluationSums,
+    pub(crate) combined: EvaluationMetrics,
 }
 
 /// The destination of the results, one row per sample.
@@ -54,8 +54,8 @@ impl EnsembleWorker {
             shifted: shifts.map(|(width, height)| ShiftedImages::new(width, height)),
             own: Array2::zeros((rows, outputs)),
             scorer: Scorer::new(readout, rows, outputs),
-            individual: vec![EvaluationSums::default(); evaluators.len()],
-            combined: EvaluationSums::default(),
+            individual: vec![EvaluationMetrics::default(); evaluators.len()],
+            combined: EvaluationMetrics::default(),
             evaluators,
         }
     }

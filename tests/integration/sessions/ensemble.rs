@@ -89,6 +89,11 @@ fn an_ensemble_can_be_detached_controlled_and_resumed() {
         }
         _ => false,
     });
+    view.commands.send(nntop::protocol::Command::SaveAs("model.safetensors".into())).unwrap();
+    until("the refusal", || match view.updates.recv_timeout(TIMEOUT).unwrap() {
+        Update::Event(Event::Refused(reason)) => reason.contains("no network to save"),
+        _ => false,
+    });
     std::fs::rename(&kept, run.checkpoints()).unwrap();
     assert_eq!(place.say("resume votes --detach"), "votes");
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
