@@ -1,6 +1,6 @@
 //! Python scripts that report to their session, and the commands that they execute.
 
-use super::command::letter;
+use super::command::{letter, printed};
 use super::*;
 use nntop::protocol::{
     Activity, Command as RunCommand, Content, DigitFilter, DigitQuery, MarkKind, MetricSeries,
@@ -44,10 +44,6 @@ impl Place {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
-}
-
-fn printed(run: &RunDir) -> String {
-    String::from_utf8_lossy(&std::fs::read(run.output()).unwrap_or_default()).into_owned()
 }
 
 /// The number of completed steps.
@@ -413,7 +409,7 @@ fn a_worker_that_outlives_its_script_does_not_keep_its_connection_open() {
     let run = place.script("outlived", &[], &shell);
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
     watcher.until(|view| view.log.iter().any(|line| line.text == "the script has disconnected"));
-    assert!(printed(&run).contains("worker"));
+    until("the output of the script", || printed(&run).contains("worker"));
     std::fs::write(&end, "").unwrap();
     watcher.until(|view| view.outcome.is_some());
 }

@@ -16,7 +16,7 @@ impl Place {
 }
 
 /// The output of a command so far.
-fn printed(run: &RunDir) -> String {
+pub(super) fn printed(run: &RunDir) -> String {
     String::from_utf8_lossy(&std::fs::read(run.output()).unwrap_or_default()).into_owned()
 }
 
