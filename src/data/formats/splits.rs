@@ -325,6 +325,23 @@ mod tests {
     }
 
     #[test]
+    fn test_images_are_divided_if_there_are_no_training_images() {
+        let labels: Vec<i64> = (0..60).map(|at| at % 3).collect();
+        let validation = || Some(part(&[2, 1, 0], 2));
+        for (validation, expected) in [
+            (None, "there are only test images: they were divided into training, validation and"),
+            (validation(), "the test images were divided into training and test images"),
+        ] {
+            let given = validation.is_some();
+            let test = Some(part(&labels, 2));
+            let data = finish(Splits { validation, test, ..Splits::default() });
+            assert!(!data.train.is_empty() && !data.test.is_empty());
+            assert_eq!(data.validation.labels == [2, 1, 0], given);
+            assert!(data.notes.iter().any(|note| note.contains(expected)), "{:?}", data.notes);
+        }
+    }
+
+    #[test]
     fn different_sizes_are_an_error_unless_a_size_is_requested() {
         let labels: Vec<i64> = (0..12).map(|at| at % 3).collect();
         let parts = || Splits {

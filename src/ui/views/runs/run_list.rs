@@ -336,3 +336,16 @@ pub fn shown(text: &str, columns: usize) -> String {
     let back: String = text.chars().skip(count - tail).collect();
     format!("{front}…{back}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_without_a_step_come_last() {
+        let row = |name: &str, step| RunRow { name: name.into(), step, ..RunRow::default() };
+        let mut rows = [row("none", None), row("late", Some(20)), row("early", Some(3))];
+        rows.sort_by(|a, b| compare(a, b, 2, &[]));
+        assert_eq!(rows.each_ref().map(|row| row.name.as_str()), ["early", "late", "none"]);
+    }
+}
