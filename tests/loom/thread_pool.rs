@@ -1,4 +1,4 @@
-// Models of the thread pool, which loom runs with every order of its threads' steps. `.ci/loom` appends
+// Models of the thread pool, which loom runs with many orders of its threads' steps. `.ci/loom` appends
 // this file to a copy of `src/linalg/thread_pool.rs` that uses loom's threads and atomics.
 
 #[cfg(test)]

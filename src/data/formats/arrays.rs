@@ -215,7 +215,7 @@ pub(super) fn labels(source: &SourceFile, name: &str, array: Array) -> Result<La
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ArrayChoice {
     pub index: usize,
-    pub role: Split,
+    pub split: Split,
     pub purpose: ArrayPurpose,
 }
 
@@ -233,11 +233,11 @@ pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<ArrayCh
     let uses: Vec<Option<ArrayPurpose>> =
         named.iter().map(|(name, shape, texts)| use_of(name, shape, *texts)).collect();
     let mut chosen = Vec::new();
-    for role in Split::ALL {
+    for split in Split::ALL {
         let of = |purpose: ArrayPurpose| {
             let members = named.iter().zip(&uses).enumerate();
             members.filter(move |(_, ((name, _, _), found))| {
-                **found == Some(purpose) && Split::of(name).unwrap_or(Split::Train) == role
+                **found == Some(purpose) && Split::of(name).unwrap_or(Split::Train) == split
             })
         };
         let mut images = of(ArrayPurpose::Images);
@@ -245,7 +245,7 @@ pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<ArrayCh
         if let Some((_, ((other, _, _), _))) = images.next() {
             return Err(format!(
                 "has more than one array of {} images: {name} and {other} (arrays: {})",
-                role.name(),
+                split.name(),
                 list()
             ));
         }
@@ -265,8 +265,8 @@ pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<ArrayCh
                 list()
             ));
         };
-        chosen.push(ArrayChoice { index, role, purpose: ArrayPurpose::Images });
-        chosen.push(ArrayChoice { index: *label, role, purpose: ArrayPurpose::Labels });
+        chosen.push(ArrayChoice { index, split, purpose: ArrayPurpose::Images });
+        chosen.push(ArrayChoice { index: *label, split, purpose: ArrayPurpose::Labels });
     }
     if chosen.is_empty() {
         return Err(format!("has no array of images: it holds {}", list()));
@@ -274,7 +274,7 @@ pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<ArrayCh
     let classes = uses.iter().position(|purpose| *purpose == Some(ArrayPurpose::Classes));
     chosen.extend(classes.map(|index| ArrayChoice {
         index,
-        role: Split::Train,
+        split: Split::Train,
         purpose: ArrayPurpose::Classes,
     }));
     Ok(chosen)
@@ -300,11 +300,11 @@ pub(super) fn assemble(
                 let images = images(source, name, array, options, &mut parts.notes)?;
                 let part =
                     SplitImages { file: source.path.clone(), images, labels: Labels::default() };
-                parts.add(choice.role, part)?;
+                parts.add(choice.split, part)?;
             }
             ArrayPurpose::Labels => {
                 let labels = labels(source, name, load(choice.index)?)?;
-                if let Some(part) = parts.slot(choice.role) {
+                if let Some(part) = parts.slot(choice.split) {
                     part.labels = labels;
                 }
             }
@@ -327,7 +327,7 @@ mod tests {
         let list: Vec<_> =
             names.iter().map(|(name, sizes)| ((*name).to_owned(), sizes.to_vec(), false)).collect();
         let choices = choose(&list)?;
-        Ok(choices.into_iter().map(|c| (list[c.index].0.clone(), c.role, c.purpose)).collect())
+        Ok(choices.into_iter().map(|c| (list[c.index].0.clone(), c.split, c.purpose)).collect())
     }
 
     #[test]

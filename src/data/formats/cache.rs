@@ -72,7 +72,7 @@ pub(super) fn load(listed: &CacheKey, root: &Path) -> Option<Splits> {
     let mut parts = Splits { resized: true, ..Splits::default() };
     parts.classes = Some(reader.texts()?);
     parts.notes = reader.texts()?;
-    for role in Split::ALL {
+    for split in Split::ALL {
         let count = reader.number()? as usize;
         if count == 0 {
             continue;
@@ -84,7 +84,7 @@ pub(super) fn load(listed: &CacheKey, root: &Path) -> Option<Splits> {
         let pixels = reader.bytes(size as u64)?;
         let images = Images { width, height, channels, pixels, labels: Vec::new() };
         let labels = Labels::Numbers(labels.into_iter().map(i64::from).collect());
-        *parts.slot(role) = Some(SplitImages { file: root.into(), images, labels });
+        *parts.slot(split) = Some(SplitImages { file: root.into(), images, labels });
     }
     let sum = reader.sum.clone().finalize();
     let kept = u32::from_le_bytes(reader.array()?);

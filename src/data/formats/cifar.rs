@@ -45,8 +45,8 @@ pub(super) fn read(sources: &[SourceFile], _: &OpenOptions) -> Result<Splits, Da
     reject_truncated(sources)?;
     let mut parts = Splits::default();
     for source in sources {
-        let role = Split::of(&source.name()).unwrap_or(Split::Train);
-        parts.add(role, batch(source)?)?;
+        let split = Split::of(&source.name()).unwrap_or(Split::Train);
+        parts.add(split, batch(source)?)?;
     }
     Ok(parts)
 }

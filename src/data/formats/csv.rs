@@ -89,8 +89,8 @@ pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Spli
         match table(source, options)? {
             CsvTable::Labelled(part, notes) => {
                 parts.notes.extend(notes);
-                let role = Split::of(&source.name()).unwrap_or(Split::Train);
-                parts.add(role, part)?;
+                let split = Split::of(&source.name()).unwrap_or(Split::Train);
+                parts.add(split, part)?;
             }
             CsvTable::Unlabelled(rows) => {
                 let name = source.path.file_name().unwrap_or_default().display().to_string();
@@ -240,7 +240,7 @@ fn table(source: &SourceFile, options: &OpenOptions) -> Result<CsvTable, DataErr
     Ok(CsvTable::Labelled(part, notes))
 }
 
-/// The roles of the columns.
+/// What each column contains.
 struct ColumnLayout {
     header: bool,
     /// The label column, if a header names it.

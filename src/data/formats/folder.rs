@@ -103,10 +103,10 @@ pub(super) fn read(root: &Path, options: &OpenOptions) -> Result<Splits, DataErr
         return Err(DataError::TooManyClasses { file: root.into(), classes: names.len() });
     }
     let mut files: Vec<(Split, usize, PathBuf)> = Vec::new();
-    for (role, classes) in parts {
+    for (split, classes) in parts {
         for (name, paths) in classes {
             let class = names.iter().position(|other| *other == name).unwrap_or(0);
-            files.extend(paths.into_iter().map(|path| (role, class, path)));
+            files.extend(paths.into_iter().map(|path| (split, class, path)));
         }
     }
     files.sort_unstable_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
@@ -131,14 +131,14 @@ fn list(root: &Path) -> Result<BTreeMap<Split, ClassFolders>, DataError> {
     for folder in folders {
         let classes = match (has_parts, role_of(&folder)) {
             (true, None) => continue,
-            (true, Some(role)) => {
-                self::folders(&folder)?.into_iter().map(|class| (role, class)).collect()
+            (true, Some(split)) => {
+                self::folders(&folder)?.into_iter().map(|class| (split, class)).collect()
             }
             (false, _) => vec![(Split::Train, folder)],
         };
-        for (role, class) in classes {
+        for (split, class) in classes {
             let name = class.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let files = parts.entry(role).or_default().entry(name).or_default();
+            let files = parts.entry(split).or_default().entry(name).or_default();
             collect(&class, MAX_DEPTH, files)?;
             count += files.len();
             if count > MAX_FILES {
@@ -209,11 +209,11 @@ fn decode(
     parts.notes.extend(resized_note(pictures.resized, pictures.whole.len(), plan, options));
     parts.notes.extend(broken_note(root, files, &pictures.broken));
     let mut at = 0;
-    for role in Split::ALL {
+    for split in Split::ALL {
         let labels: Vec<i64> = pictures
             .whole
             .iter()
-            .filter(|&&index| files[index].0 == role)
+            .filter(|&&index| files[index].0 == split)
             .map(|&index| files[index].1 as i64)
             .collect();
         if labels.is_empty() {
@@ -230,7 +230,7 @@ fn decode(
         let (width, height) = plan.size;
         let images = Images { width, height, channels: plan.channels, pixels, labels: Vec::new() };
         parts.add(
-            role,
+            split,
             SplitImages { file: root.into(), images, labels: Labels::Numbers(labels) },
         )?;
     }

@@ -25,7 +25,7 @@ pub(super) fn recognises(source: &SourceFile) -> bool {
 struct File<'a> {
     source: &'a SourceFile,
     content: IdxContent,
-    role: Option<Split>,
+    split: Option<Split>,
     /// The name without words for split, content and format: identifies the data set if a directory
     /// has several, as for EMNIST.
     set: String,
@@ -49,7 +49,7 @@ impl<'a> File<'a> {
                 !word.is_empty() && !common.iter().any(|common| word.starts_with(common))
             })
             .collect();
-        Some(Self { source, content, role: Split::of(&name), set: words.join("-") })
+        Some(Self { source, content, split: Split::of(&name), set: words.join("-") })
     }
 }
 
@@ -65,8 +65,8 @@ pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Spli
     for file in sources.iter().filter_map(File::of) {
         let files = sets.entry(file.set.clone()).or_default();
         // The same file, compressed and uncompressed, or in both spellings of its name.
-        let same = |other: &File| (other.content, other.role) == (file.content, file.role);
-        match files.iter_mut().find(|other| same(other) && file.role.is_some()) {
+        let same = |other: &File| (other.content, other.split) == (file.content, file.split);
+        match files.iter_mut().find(|other| same(other) && file.split.is_some()) {
             Some(other) if other.source.gzipped && !file.source.gzipped => *other = file,
             Some(_) => {}
             None => files.push(file),
@@ -110,9 +110,10 @@ pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Spli
 fn check_sizes(files: &[File], parts: &Splits) -> Result<(), DataError> {
     let Some(train) = &parts.train else { return Ok(()) };
     let size = |part: &SplitImages| (part.images.width, part.images.height);
-    for (role, part) in [(Split::Validation, &parts.validation), (Split::Test, &parts.test)] {
+    for (split, part) in [(Split::Validation, &parts.validation), (Split::Test, &parts.test)] {
         let Some(part) = part.as_ref().filter(|part| size(part) != size(train)) else { continue };
-        let images = files.iter().find(|f| f.content == IdxContent::Images && f.role == Some(role));
+        let images =
+            files.iter().find(|f| f.content == IdxContent::Images && f.split == Some(split));
         let file = images.map_or(&part.file, |images| &images.source.path).clone();
         return Err(DataError::Sizes { file, found: size(part), expected: size(train) });
     }
@@ -124,20 +125,20 @@ fn pair_up(files: &[File]) -> Result<Splits, DataError> {
     let mut parts = Splits::default();
     let mut unnamed = Vec::new();
     let images =
-        |role| files.iter().find(move |f| f.content == IdxContent::Images && f.role == role);
+        |split| files.iter().find(move |f| f.content == IdxContent::Images && f.split == split);
     let labels =
-        |role| files.iter().find(move |f| f.content == IdxContent::Labels && f.role == role);
-    for role in Split::ALL {
-        match (images(Some(role)), labels(Some(role))) {
+        |split| files.iter().find(move |f| f.content == IdxContent::Labels && f.split == split);
+    for split in Split::ALL {
+        match (images(Some(split)), labels(Some(split))) {
             (Some(images), Some(labels)) => {
-                *parts.slot(role) = Some(part(images.source, labels.source)?);
+                *parts.slot(split) = Some(part(images.source, labels.source)?);
             }
             (Some(file), None) => return Err(missing(file, "images", "labels")),
             (None, Some(file)) => return Err(missing(file, "labels", "images")),
             (None, None) => {}
         }
     }
-    for file in files.iter().filter(|file| file.role.is_none()) {
+    for file in files.iter().filter(|file| file.split.is_none()) {
         unnamed.push(file);
     }
     let find = |content| unnamed.iter().filter(move |file| file.content == content);

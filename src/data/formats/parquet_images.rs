@@ -27,7 +27,7 @@ pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Spli
     let mut parts = Splits { resized: true, ..Splits::default() };
     let mut plan = None;
     for source in sources {
-        let role = Split::of(&source.name()).unwrap_or(Split::Train);
+        let split = Split::of(&source.name()).unwrap_or(Split::Train);
         let mut shard = ParquetShard::open(source)?;
         parts.classes = parts.classes.take().or_else(|| shard.classes());
         let mut planned = match plan {
@@ -43,11 +43,11 @@ pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Spli
         plan = Some(planned);
         // Grey images of this split are converted to colour now, those of other splits at the end.
         if let Some(before) =
-            parts.slot(role).as_mut().filter(|before| before.images.channels < planned.channels)
+            parts.slot(split).as_mut().filter(|before| before.images.channels < planned.channels)
         {
             crate::data::orient::to_colour(&mut before.images);
         }
-        parts.add(role, part)?;
+        parts.add(split, part)?;
     }
     parts.notes.dedup();
     Ok(parts)

@@ -67,11 +67,11 @@ pub(super) fn read(sources: &[SourceFile], options: &OpenOptions) -> Result<Spli
 }
 
 /// Adds the images of a file to the split that its name indicates, unless the file has several.
-fn merge(parts: &mut Splits, mut batch: Splits, role: Option<Split>) -> Result<(), DataError> {
+fn merge(parts: &mut Splits, mut batch: Splits, split: Option<Split>) -> Result<(), DataError> {
     let alone = batch.validation.is_none() && batch.test.is_none();
     for of in Split::ALL {
         if let Some(part) = batch.slot(of).take() {
-            parts.add(if alone { role.unwrap_or(of) } else { of }, part)?;
+            parts.add(if alone { split.unwrap_or(of) } else { of }, part)?;
         }
     }
     parts.classes = parts.classes.take().or(batch.classes);
@@ -119,16 +119,16 @@ fn named_arrays(source: &SourceFile, pickle: &Pickle) -> Result<Vec<(String, Arr
             named.extend(entries.iter().filter_map(|&(key, id)| Some((pickle.text(key)?, id))));
         }
         PickleObject::Sequence(parts) => {
-            let roles: &[&str] = match parts.len() {
+            let splits: &[&str] = match parts.len() {
                 2 => &["train", "test"],
                 3 => &["train", "validation", "test"],
                 _ => &[],
             };
-            for (role, &part) in roles.iter().zip(parts) {
+            for (split, &part) in splits.iter().zip(parts) {
                 if let PickleObject::Sequence(pair) = pickle.get(part)
                     && let [x, y] = pair[..]
                 {
-                    named.extend([(format!("x_{role}"), x), (format!("y_{role}"), y)]);
+                    named.extend([(format!("x_{split}"), x), (format!("y_{split}"), y)]);
                 }
             }
             if let ([x, y], true) = (&parts[..], named.is_empty()) {

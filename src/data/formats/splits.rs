@@ -69,8 +69,8 @@ pub(super) struct Splits {
 }
 
 impl Splits {
-    pub fn slot(&mut self, role: Split) -> &mut Option<SplitImages> {
-        match role {
+    pub fn slot(&mut self, split: Split) -> &mut Option<SplitImages> {
+        match split {
             Split::Train => &mut self.train,
             Split::Validation => &mut self.validation,
             Split::Test => &mut self.test,
@@ -81,9 +81,9 @@ impl Splits {
     ///
     /// # Errors
     /// If their sizes differ.
-    pub fn add(&mut self, role: Split, part: SplitImages) -> Result<(), DataError> {
-        let Some(before) = self.slot(role) else {
-            *self.slot(role) = Some(part);
+    pub fn add(&mut self, split: Split, part: SplitImages) -> Result<(), DataError> {
+        let Some(before) = self.slot(split) else {
+            *self.slot(split) = Some(part);
             return Ok(());
         };
         check_size(&before.images, &part)?;
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn names_indicate_the_split() {
-        for (name, role) in [
+        for (name, split) in [
             ("train-00000-of-00001.parquet", Some(Split::Train)),
             ("emnist-letters-test-images-idx3-ubyte", Some(Split::Test)),
             ("t10k-images-idx3-ubyte", Some(Split::Test)),
@@ -276,7 +276,7 @@ mod tests {
             ("x", None),
             ("images", None),
         ] {
-            assert_eq!(Split::of(name), role, "{name}");
+            assert_eq!(Split::of(name), split, "{name}");
         }
     }
 
